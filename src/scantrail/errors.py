@@ -1,0 +1,21 @@
+"""One base class for everything scantrail raises on purpose.
+
+A message says what is wrong, the value, what was expected, and where; the reader of it is a
+person who wants to mend their input, not a developer of scantrail.
+"""
+
+
+class ScantrailError(Exception):
+    """Base of every error that scantrail raises on purpose; its text is one clear sentence."""
+
+
+class InputError(ScantrailError):
+    """The whole input can't be read (a single bad row is a Reject instead)."""
+
+
+class SitesError(ScantrailError):
+    """A site list, lane list or dwell list can't be used."""
+
+
+class SettingsError(ScantrailError):
+    """A setting has a value that scantrail can't use."""

@@ -1,0 +1,1 @@
+"""Readers: files of any known format in, events and rejects out."""
