@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
@@ -62,12 +62,13 @@ class Report:
     where there is none), `cause` String, `explanation` String, `expected` String, `runbook`
     String, `flags` UInt16.
     `rejects`: see `vocabulary.events.REJECTS`.
+    `claims`: every detector's claims (`protocols.FOUND`), for each event the deciding one first.
     `degraded`: names of detectors that failed; their scores are null, never zero.
     `versions`: detector name to the version that judged.
     """
 
     verdicts: pl.DataFrame
     rejects: pl.DataFrame
+    claims: pl.DataFrame
     degraded: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
-    notes: dict[str, Any] = field(default_factory=dict)

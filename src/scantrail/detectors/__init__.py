@@ -1,0 +1,1 @@
+"""Detectors: each judges journeys by itself and knows of no other."""

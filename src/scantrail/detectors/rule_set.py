@@ -1,0 +1,155 @@
+"""The rules as a detector: all scores in one pass, words only for what was found."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from scantrail.detectors.rule import Bound, Rule, RuleSettings
+from scantrail.ingest.epc import decompose
+from scantrail.lanes import Network
+from scantrail.vocabulary.findings import score_column
+from scantrail.vocabulary.protocols import FOUND, Findings, Journeys
+
+_LOCAL: Final = "%Y-%m-%d %H:%M:%S"
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """Rules, their settings, and the network that they measure against."""
+
+    rules: tuple[Rule, ...]
+    settings: RuleSettings
+    network: Network
+    name: str = field(default="rules")
+
+    @cached_property
+    def bound(self) -> Bound:
+        """What the rules' expressions depend on."""
+        learned = self.network.speed_limit_kmh or 0.0
+        return Bound(
+            settings=self.settings,
+            speed_limit_kmh=max(self.settings.vehicle_kmh, learned),
+            has_hubs=self.network.sites.has_hubs,
+            knows_lanes=self.network.knows_lanes,
+            knows_sites=len(self.network.sites) > 0,
+        )
+
+    @cached_property
+    def version(self) -> str:
+        """Changes with the rules in force and with every setting."""
+        bound = msgspec.json.encode([self.settings, self.bound.speed_limit_kmh])
+        kinds = ",".join(rule.kind for rule in self.rules)
+        return hashlib.sha256(bound + kinds.encode()).hexdigest()[:12]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The score columns, in the order of the rules."""
+        return tuple(score_column(rule.kind) for rule in self.rules)
+
+    @cached_property
+    def _scores(self) -> list[pl.Expr]:
+        return [
+            rule.score(self.bound).cast(pl.Float64).alias(score_column(rule.kind))
+            for rule in self.rules
+        ]
+
+    @cached_property
+    def _per_code(self) -> dict[str, pl.Expr]:
+        return {
+            name: expression
+            for rule in self.rules
+            for name, expression in rule.per_code(self.bound).items()
+        }
+
+    @cached_property
+    def _per_event(self) -> dict[str, pl.Expr]:
+        return {
+            name: expression
+            for rule in self.rules
+            for name, expression in rule.per_event(self.bound).items()
+        }
+
+    def judge(self, journeys: Journeys) -> Findings:
+        """Score every event by every rule."""
+        frame = self._with_codes(journeys).with_columns(**self._per_event)
+        scores = frame.select(self._scores)
+        return Findings(scores, self._found(frame, scores, journeys))
+
+    def _with_codes(self, journeys: Journeys) -> pl.DataFrame:
+        """The linked frame with what the rules compute once per distinct code."""
+        if not self._per_code:
+            return journeys.linked
+        per_code = decompose(journeys.codes).select(**self._per_code)
+        epc = journeys.linked["epc"]
+        return journeys.linked.hstack([_spread(column, epc) for column in per_code.get_columns()])
+
+    def _found(self, frame: pl.DataFrame, scores: pl.DataFrame, journeys: Journeys) -> pl.DataFrame:
+        """A row with words for each event and rule that fired."""
+        claims = []
+        for rule in self.rules:
+            score = scores[score_column(rule.kind)]
+            fired = np.flatnonzero((score > 0).fill_null(value=False).to_numpy())
+            if len(fired):
+                words = frame[fired].hstack(_names(journeys, fired))
+                claims.append(_claims(rule, self.bound, words, score[fired]))
+        return pl.concat(claims) if claims else pl.DataFrame(schema=FOUND)
+
+
+def _claims(rule: Rule, bound: Bound, words: pl.DataFrame, score: pl.Series) -> pl.DataFrame:
+    return words.select(
+        "row",
+        kind=pl.lit(rule.kind.value),
+        score=score,
+        reason=rule.reason(bound),
+        expected=rule.expected(bound),
+        cause=rule.cause(bound),
+        runbook=pl.lit(rule.runbook),
+    ).cast(dict(FOUND))
+
+
+def _names(journeys: Journeys, places: npt.NDArray[np.int64]) -> list[pl.Series]:
+    """What a person calls the event and the one before it; places index `linked`."""
+    rows = journeys.linked["row"].to_numpy()
+    here = _labels(journeys, rows[places])
+    there = _labels(journeys, rows[np.maximum(places - 1, 0)])
+    there = there.select(
+        there="here", prev_step="step", prev_at="at"
+    )  # of a journey's first event this is another item's; no rule speaks of it then
+    return [*here.get_columns(), *there.get_columns()]
+
+
+def _labels(journeys: Journeys, rows: npt.NDArray[np.uint32]) -> pl.DataFrame:
+    events = journeys.events
+    at = np.searchsorted(events["row"].to_numpy(), rows)
+    local = pl.col("time").dt.replace_time_zone(None) + pl.duration(
+        minutes=pl.col("offset").cast(pl.Int64)
+    )
+    listed = pl.col("location_id").replace_strict(
+        journeys.names["location_id"], journeys.names["scan_location"], default=None
+    )
+    return events[at].select(
+        "epc_code",
+        here=pl.coalesce(
+            "scan_location",
+            listed,
+            pl.format("location {}", "location_id"),
+            pl.lit("an unnamed place"),
+        ),
+        step=pl.coalesce("event_type", "business_step", pl.lit("an unnamed step")),
+        at=local.dt.strftime(_LOCAL),
+    )
+
+
+def _spread(column: pl.Series, epc: pl.Series) -> pl.Series:
+    """A per-code column as a per-event one; one that is the same for all codes is cheap."""
+    if column.null_count() == len(column) or (column.n_unique() == 1 and len(column) > 1):
+        return pl.repeat(column[0], len(epc), dtype=column.dtype, eager=True).alias(column.name)
+    return column.gather(epc)

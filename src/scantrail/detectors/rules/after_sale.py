@@ -1,0 +1,50 @@
+"""afterSale: the item lives on after a till sold it, and no return was scanned."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from scantrail.detectors.rule import Bound, Case, Rule, always
+from scantrail.features.sequence import is_read_again
+from scantrail.vocabulary.findings import AnomalyKind, Cause
+
+
+def _score(bound: Bound) -> pl.Expr:
+    again = is_read_again(bound.settings.read_again_minutes)
+    lives_on = pl.col("sold") & ~pl.col("is_return") & ~again
+    return pl.when(lives_on).then(bound.settings.after_sale_score).otherwise(0.0)
+
+
+def _reason(_: Bound) -> pl.Expr:
+    return pl.format("{} at {} ({}) after it had been sold", "step", "here", "at")
+
+
+def _expected(_: Bound) -> pl.Expr:
+    return pl.lit("nothing after the sale, or a return first")
+
+
+_SOLD = ("2025-07-08 18:00:00", 5, "POS_Sell", "POS_Sell")
+
+RULE = Rule(
+    kind=AnomalyKind.AFTER_SALE,
+    score=_score,
+    reason=_reason,
+    expected=_expected,
+    cause=always(Cause.ITEM),
+    runbook="Ask the shop whether the item came back: then record the return. Otherwise the code "
+    "is on two items, or was copied from a sold one: hold the item.",
+    cases=(
+        Case("in stock again", (_SOLD, ("2025-07-09 18:00:00", 8, "R_Stock_Inbound", "R_Stock_Inbound")), (0, 80)),
+        Case("sold twice", (_SOLD, ("2025-07-09 18:00:00", 8, "POS_Sell", "POS_Sell")), (0, 80)),
+        Case("the till read twice", (_SOLD, ("2025-07-08 18:00:09", 5, "POS_Sell", "POS_Sell")), (0, 0)),
+        Case(
+            "returned and in stock again",
+            (
+                _SOLD,
+                ("2025-07-09 12:00:00", 5, "R_Return", "Return"),
+                ("2025-07-09 18:00:00", 5, "R_Stock_Inbound", "R_Stock_Inbound"),
+            ),
+            (0, 0, 0),
+        ),
+    ),
+)

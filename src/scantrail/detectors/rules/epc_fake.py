@@ -1,0 +1,157 @@
+"""epcFake: the code itself is malformed or impossible."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from scantrail.detectors.rule import Bound, Case, Rule, number
+from scantrail.features.identity import age_days
+from scantrail.vocabulary.findings import AnomalyKind, Cause
+
+
+def _per_code(bound: Bound) -> dict[str, pl.Expr]:
+    """What is wrong with a code whenever it is scanned.
+
+    `code_score` sums the faults of the parts; `code_doubt` is true where header and company are
+    both wrong, which together with a wrong date leaves nothing to believe.
+    """
+    s = bound.settings
+    dotted = pl.col("scheme") == "dotted"
+    bad = {
+        name: dotted & ~pl.col(f"{name}_ok").fill_null(value=False)
+        for name in ("product", "lot", "serial", "manufacture")
+    }
+    header = dotted & (pl.col("header") != s.header)
+    company = _unknown_company(s.companies)
+    parts = (
+        header * s.header_score
+        + company * s.company_score
+        + bad["product"] * s.product_score
+        + bad["lot"] * s.lot_score
+        + bad["serial"] * s.serial_score
+        + bad["manufacture"] * s.date_score
+    )
+    hopeless = header & company & bad["manufacture"]
+    return {
+        "code_score": pl.when(pl.col("nearly").is_not_null())
+        .then(s.corrupted_score)
+        .when(pl.col("scheme").is_null() | hopeless)
+        .then(100.0)
+        .when(~dotted & pl.col("reason").is_not_null())
+        .then(s.gs1_score)
+        .otherwise(parts),
+        "code_doubt": header & company,
+        "code_faults": _faults(header, company, bound),
+        "manufactured": pl.col("manufactured"),
+        "nearly": pl.col("nearly"),
+    }
+
+
+def _unknown_company(companies: tuple[str, ...]) -> pl.Expr:
+    if not companies:
+        return pl.lit(value=False)
+    known = pl.col("company").is_in(list(companies))
+    return pl.col("company").is_not_null() & ~known
+
+
+def _faults(header: pl.Expr, company: pl.Expr, bound: Bound) -> pl.Expr:
+    """The faults in words, null where there is none."""
+    words = pl.concat_str(
+        pl.when(pl.col("reason").is_not_null()).then(pl.col("reason")),
+        pl.when(header & pl.col("header_ok")).then(
+            pl.format("header {} is not " + bound.settings.header, "header")
+        ),
+        pl.when(company & pl.col("company_ok")).then(
+            pl.format("company {} is not a known company", "company")
+        ),
+        separator="; ",
+        ignore_nulls=True,
+    )
+    return pl.when(words != "").then(words)
+
+
+def _score(bound: Bound) -> pl.Expr:
+    s = bound.settings
+    future, old = _future(), _old(bound)
+    dated = (
+        pl.when(future).then(s.date_score).when(old).then(s.age_score).otherwise(0.0).fill_null(0.0)
+    )
+    total = pl.when(pl.col("code_doubt") & future).then(100.0).otherwise(
+        pl.min_horizontal(pl.col("code_score") + dated, pl.lit(100.0))
+    )
+    # most codes have no date to doubt: skip the calendar where the date is plainly in order
+    return pl.when(pl.col("nearly").is_not_null()).then(pl.col("code_score")).otherwise(total)
+
+
+def _future() -> pl.Expr:
+    return age_days() < 0
+
+
+def _old(bound: Bound) -> pl.Expr:
+    return age_days() > bound.settings.max_age_days
+
+
+def _reason(bound: Bound) -> pl.Expr:
+    limit = f"{bound.settings.max_age_days} days"
+    dates = (
+        pl.when(_future())
+        .then(pl.format("manufactured on {}, after this scan of {}", "manufactured", "at"))
+        .when(_old(bound))
+        .then(
+            pl.format("manufactured {} days before this scan, more than " + limit, number(age_days()))
+        )
+    )
+    faults = pl.concat_str(pl.col("code_faults"), dates, separator="; ", ignore_nulls=True)
+    return (
+        pl.when(pl.col("nearly").is_not_null())
+        .then(pl.format("code '{}' reads like a damaged {}", "epc_code", "nearly"))
+        .otherwise(pl.format("code '{}': {}", "epc_code", faults))
+    )
+
+
+def _expected(bound: Bound) -> pl.Expr:
+    s = bound.settings
+    companies = ", ".join(s.companies[:5]) + (", …" if len(s.companies) > 5 else "")
+    form = (
+        f"{s.header}.company.product.lot.YYYYMMDD.serial with 3, 7, 7, 6, 8 and 9 digits"
+        f"{', company one of ' + companies if companies else ''}, made at most {s.max_age_days} "
+        "days before the scan; or a valid GS1 code"
+    )
+    return pl.when(pl.col("nearly").is_not_null()).then("nearly").otherwise(pl.lit(form))
+
+
+def _cause(_: Bound) -> pl.Expr:
+    corrupted = pl.col("nearly").is_not_null()
+    return pl.when(corrupted).then(pl.lit(Cause.SCANNER.value)).otherwise(pl.lit(Cause.ITEM.value))
+
+
+_GOOD = ("2025-07-01 10:34:17", 1, "Factory", "Aggregation")
+_LATER = ("2031-07-01 10:34:17", 1, "Factory", "Aggregation")
+_CODE = "001.8804823.1293291.010004.20250701.000004002"
+
+RULE = Rule(
+    kind=AnomalyKind.EPC_FAKE,
+    per_code=_per_code,
+    score=_score,
+    reason=_reason,
+    expected=_expected,
+    cause=_cause,
+    runbook="Read the code on the item by eye; if it is as scanned, hold the item and ask the "
+    "company named in the code whether it issued it. If it differs, check the scanner's settings.",
+    cases=(
+        Case("a good code", (_GOOD,), (0,), _CODE),
+        Case("unknown company", (_GOOD,), (25,), _CODE.replace("8804823", "9999999")),
+        Case("wrong header", (_GOOD,), (20,), "002" + _CODE[3:]),
+        Case("letters in the product", (_GOOD,), (15,), _CODE.replace("1293291", "ABCDEFG")),
+        Case("five-digit lot", (_GOOD,), (15,), _CODE.replace("010004", "10004")),
+        Case("no such day", (_GOOD,), (20,), _CODE.replace("20250701", "20250230")),
+        Case("made after the scan", (_GOOD,), (20,), _CODE.replace("20250701", "20991231")),
+        Case("made too long ago", (_LATER,), (15,), _CODE),
+        Case("wrong in all", (_GOOD,), (100,), "002.9999999.1293291.010004.20991231.000004002"),
+        Case("five parts", (_GOOD,), (100,), _CODE[:35]),
+        Case("one part", (_GOOD,), (100,), "BROKEN"),
+        Case("dashes for dots: a bad read", (_GOOD,), (20,), _CODE.replace(".", "-")),
+        Case("full-width digits: a bad read", (_GOOD,), (20,), _CODE.replace("1293291", "１２９３２９１")),
+        Case("a good GS1 code", (_GOOD,), (0,), "urn:epc:id:sgtin:8804823.129329.4002"),
+    ),
+)

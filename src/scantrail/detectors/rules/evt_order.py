@@ -1,0 +1,149 @@
+"""evtOrderErr: out before in, left after arriving, or the same step twice."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from scantrail.detectors.rule import Bound, Case, Rule
+from scantrail.features.sequence import is_arrival_before_departure, is_read_again
+from scantrail.features.travel import moved
+from scantrail.vocabulary.chain import Direction
+from scantrail.vocabulary.findings import AnomalyKind, Cause
+
+
+def _in_after_out() -> pl.Expr:
+    """In at the place it just left, without ever having come in there before."""
+    here_again = pl.col("place") == pl.col("prev_place")
+    turned = (pl.col("prev_direction") == Direction.OUT) & (pl.col("direction") == Direction.IN)
+    unseen = pl.col("stage").is_null() | (pl.col("max_in_stage") < pl.col("stage"))
+    no_return = ~pl.col("is_return") & ~pl.col("prev_is_return")
+    return (here_again & turned & unseen & no_return).fill_null(value=False)
+
+
+def _per_event(bound: Bound) -> dict[str, pl.Expr]:
+    """`repeats`: how often in a row this step stands, double reads not counted."""
+    again = is_read_again(bound.settings.read_again_minutes)
+    same_step = (pl.col("stage") == pl.col("prev_stage")) & (pl.col("stage") > 0)
+    goes_on = same_step.fill_null(value=False)
+    counted = (~again).cast(pl.Int32).cum_sum()
+    start = pl.when(~goes_on).then(counted).forward_fill()
+    return {"repeats": pl.when(again).then(1).otherwise(counted - start + 1)}
+
+
+def _score(bound: Bound) -> pl.Expr:
+    s = bound.settings
+    k = pl.col("repeats").cast(pl.Float64)
+    repeated = s.repeat_score * (k - 1) + s.repeat_step_score * (k - 2).clip(lower_bound=0)
+    return (
+        pl.when(pl.col("direction").is_null())
+        .then(None)
+        .when(_in_after_out() | is_arrival_before_departure())
+        .then(s.inverted_score)
+        .when(pl.col("is_sale") | pl.col("is_return"))
+        .then(0.0)
+        .otherwise(pl.min_horizontal(repeated, pl.lit(100.0)))
+    )
+
+
+def _reason(_: Bound) -> pl.Expr:
+    return (
+        pl.when(_in_after_out())
+        .then(
+            pl.format(
+                "came in at {} ({}) after it had gone out there ({}), without coming in before",
+                "here",
+                "at",
+                "prev_at",
+            )
+        )
+        .when(is_arrival_before_departure())
+        .then(
+            pl.format(
+                "left {} ({}) after it had arrived at {} ({})", "here", "at", "there", "prev_at"
+            )
+        )
+        .otherwise(
+            pl.format(
+                "{} for the {}. time in a row, at {}{}",
+                "step",
+                "repeats",
+                "here",
+                pl.when(moved()).then(pl.format(" after {}", "there")).fill_null(pl.lit("")),
+            )
+        )
+    )
+
+
+def _expected(_: Bound) -> pl.Expr:
+    return (
+        pl.when(_in_after_out() | is_arrival_before_departure())
+        .then(pl.format("{} before {}", "step", "prev_step"))
+        .otherwise(pl.lit("the chain's next step"))
+    )
+
+
+def _cause(_: Bound) -> pl.Expr:
+    inverted = _in_after_out() | is_arrival_before_departure()
+    data, scanner = pl.lit(Cause.DATA.value), pl.lit(Cause.SCANNER.value)
+    return pl.when(inverted).then(data).otherwise(scanner)
+
+
+_IN = ("2025-08-16 22:47:39", 4, "W_Stock_Inbound", "W_Stock_Inbound")
+_OUT = ("2025-08-16 22:08:39", 4, "W_Stock_Outbound", "W_Stock_Outbound")
+
+RULE = Rule(
+    kind=AnomalyKind.EVT_ORDER_ERR,
+    per_event=_per_event,
+    score=_score,
+    reason=_reason,
+    expected=_expected,
+    cause=_cause,
+    runbook="Look whether many items share the two times: then a file was stamped wrongly, or the "
+    "site's clocks differ; correct the times at the source. A single item: check its parcel.",
+    cases=(
+        Case("out before in at one place", (_OUT, _IN), (0, 70)),
+        Case(
+            "in the bare words of older callers",
+            (
+                ("2025-08-16 22:08:39", 4, "Wholesaler", "Outbound"),
+                ("2025-08-16 22:47:39", 4, "Wholesaler", "Inbound"),
+            ),
+            (0, 70),
+        ),
+        Case("in before out", (_OUT[:0] + ("2025-08-16 21:00:00", *_IN[1:]), _OUT), (0, 0)),
+        Case(
+            "arrived before it left",
+            (
+                ("2025-07-02 10:00:00", 3, "Logistics_HUB", "HUB_Inbound"),
+                ("2025-07-02 12:00:00", 2, "WMS", "WMS_Outbound"),
+            ),
+            (0, 70),
+        ),
+        Case(
+            "in four times",
+            tuple((f"2025-07-0{day} 10:00:00", 3, "Logistics_HUB", "HUB_Inbound") for day in (2, 3, 4, 5)),
+            (0, 25, 65, 100),
+        ),
+        Case(
+            "a double read",
+            tuple((f"2025-07-02 10:0{m}:00", 3, "Logistics_HUB", "HUB_Inbound") for m in (0, 1, 2)),
+            (0, 0, 0),
+        ),
+        Case(
+            "a whole journey in order",
+            (
+                ("2025-07-01 10:00:00", 1, "Factory", "Aggregation"),
+                ("2025-07-01 11:00:00", 2, "WMS", "WMS_Inbound"),
+                ("2025-07-02 10:00:00", 2, "WMS", "WMS_Outbound"),
+                ("2025-07-02 18:00:00", 3, "Logistics_HUB", "HUB_Inbound"),
+                ("2025-07-03 18:00:00", 3, "Logistics_HUB", "HUB_Outbound"),
+                ("2025-07-04 10:00:00", 4, "W_Stock_Inbound", "W_Stock_Inbound"),
+                ("2025-07-05 10:00:00", 4, "W_Stock_Outbound", "W_Stock_Outbound"),
+                ("2025-07-05 18:00:00", 5, "R_Stock_Inbound", "R_Stock_Inbound"),
+                ("2025-07-06 18:00:00", 5, "R_Stock_Outbound", "R_Stock_Outbound"),
+                ("2025-07-08 18:00:00", 5, "POS_Sell", "POS_Sell"),
+            ),
+            (0,) * 10,
+        ),
+    ),
+)

@@ -1,0 +1,147 @@
+"""locErr: back up the chain without a return, a tier passed over, or a place that can't be."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from scantrail.detectors.rule import Bound, Case, Rule
+from scantrail.features.sequence import is_arrival_before_departure, skips_a_tier
+from scantrail.features.travel import moved
+from scantrail.vocabulary.chain import Tier
+from scantrail.vocabulary.findings import AnomalyKind, Cause
+
+
+def _back() -> pl.Expr:
+    """Tiers gone back without a return; 0 where none."""
+    tiers = pl.col("prev_tier") - pl.col("tier")
+    excused = pl.col("is_return") | pl.col("prev_is_return") | is_arrival_before_departure()
+    return pl.when((tiers > 0) & ~excused).then(tiers).otherwise(0).fill_null(0)
+
+
+def _unlisted(bound: Bound) -> pl.Expr:
+    if not bound.knows_sites:
+        return pl.lit(value=False)
+    return pl.col("site").is_null() & pl.col("place").is_not_null()
+
+
+def _mismatch() -> pl.Expr:
+    """The step belongs to another tier than the site."""
+    listed = pl.col("site").is_not_null() & pl.col("tier").is_not_null()
+    allowed = pl.col("step_tiers").cast(pl.Int64) // pl.lit(2, pl.Int64).pow(pl.col("tier")) % 2
+    return (listed & (pl.col("step_tiers") > 0) & (allowed == 0)).fill_null(value=False)
+
+
+def _skip() -> pl.Expr:
+    known = pl.col("lane_trips") > 0
+    return (skips_a_tier() & ~known).fill_null(value=False)
+
+
+def _unknown_lane(bound: Bound) -> pl.Expr:
+    """Moved within a tier on a way that history never saw, where history is known."""
+    if not bound.knows_lanes:
+        return pl.lit(value=False)
+    within = (pl.col("tier") == pl.col("prev_tier")) & moved()
+    listed = pl.col("site").is_not_null() & pl.col("prev_site").is_not_null()
+    return (within & listed & (pl.col("lane_trips") == 0)).fill_null(value=False)
+
+
+def _score(bound: Bound) -> pl.Expr:
+    s = bound.settings
+    back = pl.min_horizontal(_back().cast(pl.Float64) * s.back_tier_score, pl.lit(100.0))
+    return pl.max_horizontal(
+        back,
+        pl.when(_skip()).then(s.skipped_tier_score).otherwise(0.0),
+        pl.when(_unknown_lane(bound)).then(s.unknown_lane_score).otherwise(0.0),
+        pl.when(_mismatch()).then(s.step_mismatch_score).otherwise(0.0),
+        pl.when(_unlisted(bound)).then(s.unknown_site_score).otherwise(0.0),
+    )
+
+
+def _named(column: str) -> pl.Expr:
+    names = {tier.value: tier.name.lower() for tier in Tier}
+    return pl.col(column).replace_strict(names, default="unknown tier", return_dtype=pl.String)
+
+
+def _reason(bound: Bound) -> pl.Expr:
+    way = (pl.col("there"), _named("prev_tier"), pl.col("here"), _named("tier"))
+    return (
+        pl.when(_back() > 0)
+        .then(pl.format("back up the chain from {} ({}) to {} ({}) without a return", *way))
+        .when(_skip())
+        .then(pl.format("from {} ({}) to {} ({}): a tier was passed over", *way))
+        .when(_unknown_lane(bound))
+        .then(pl.format("from {} ({}) to {} ({}): no item went this way before", *way))
+        .when(_mismatch())
+        .then(pl.format("step {} at {}, which is a {}", "step", "here", _named("tier")))
+        .otherwise(pl.format("{} is not in the site list", "here"))
+    )
+
+
+def _expected(_: Bound) -> pl.Expr:
+    return (
+        pl.when(_back() > 0)
+        .then(pl.format("onward from the {}, or a return scan first", _named("prev_tier")))
+        .when(_skip())
+        .then(pl.lit("plant, warehouse, (hub,) wholesaler, retailer, in this order"))
+        .when(_mismatch())
+        .then(pl.format("a step of a {}", _named("tier")))
+        .otherwise(pl.lit("a place and a way that the site list and its lanes know"))
+    )
+
+
+def _cause(_: Bound) -> pl.Expr:
+    scanner, data, item = (pl.lit(c.value) for c in (Cause.SCANNER, Cause.DATA, Cause.ITEM))
+    return pl.when((_back() > 0) | _skip()).then(item).when(_mismatch()).then(scanner).otherwise(data)
+
+
+_RETAIL = ("2025-07-05 18:00:00", 5, "R_Stock_Inbound", "R_Stock_Inbound")
+
+RULE = Rule(
+    kind=AnomalyKind.LOC_ERR,
+    score=_score,
+    reason=_reason,
+    expected=_expected,
+    cause=_cause,
+    runbook="If the goods really went this way, record the return or add the lane or site to the "
+    "site list. If not, ask where the item is, and check the location set in the reader.",
+    cases=(
+        Case(
+            "back from the shop to the wholesaler",
+            (_RETAIL, ("2025-07-06 18:00:00", 4, "W_Stock_Inbound", "W_Stock_Inbound")),
+            (0, 30),
+        ),
+        Case(
+            "back from the shop to the plant's warehouse",
+            (_RETAIL, ("2025-07-06 18:00:00", 2, "WMS", "WMS_Inbound")),
+            (0, 90),
+        ),
+        Case(
+            "with a return it is in order",
+            (
+                _RETAIL,
+                ("2025-07-06 10:00:00", 5, "R_Return", "Return"),
+                ("2025-07-06 18:00:00", 4, "W_Stock_Inbound", "W_Stock_Inbound"),
+            ),
+            (0, 0, 0),
+        ),
+        Case(
+            "warehouse to shop",
+            (
+                ("2025-07-02 10:00:00", 2, "WMS", "WMS_Outbound"),
+                ("2025-07-02 18:00:00", 5, "R_Stock_Inbound", "R_Stock_Inbound"),
+            ),
+            (0, 30),
+        ),
+        Case(
+            "warehouse to wholesaler: hubs are optional",
+            (
+                ("2025-07-02 10:00:00", 2, "WMS", "WMS_Outbound"),
+                ("2025-07-02 18:00:00", 4, "W_Stock_Inbound", "W_Stock_Inbound"),
+            ),
+            (0, 0),
+        ),
+        Case("not in the list", (("2025-07-05 18:00:00", 99, "R_Stock_Inbound", "R_Stock_Inbound"),), (20,)),
+        Case("a shop's step at a hub", (("2025-07-05 18:00:00", 3, "R_Stock_Inbound", "R_Stock_Inbound"),), (30,)),
+        Case("no place at all", (("2025-07-05 18:00:00", None, "R_Stock_Inbound", "R_Stock_Inbound"),), (0,)),
+    ),
+)

@@ -1,0 +1,70 @@
+"""missedScan: links of the chain of custody are absent. One is often a missed read; more are not."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from scantrail.detectors.rule import Bound, Case, Rule, always
+from scantrail.features.sequence import missing_links
+from scantrail.vocabulary.findings import AnomalyKind, Cause
+
+
+def _per_event(bound: Bound) -> dict[str, pl.Expr]:
+    return {"missing": missing_links(has_hubs=bound.has_hubs)}
+
+
+def _score(bound: Bound) -> pl.Expr:
+    missing = pl.col("missing")
+    one, two, three, four = bound.settings.missed_scores
+    return (
+        pl.when(pl.col("prev_time").is_null() | pl.col("is_return") | pl.col("prev_is_return"))
+        .then(0.0)
+        .when(missing >= 4)
+        .then(four)
+        .when(missing == 3)
+        .then(three)
+        .when(missing == 2)
+        .then(two)
+        .when(missing == 1)
+        .then(one)
+        .when(missing <= 0)
+        .then(0.0)
+        .otherwise(None)
+    )
+
+
+def _reason(_: Bound) -> pl.Expr:
+    return pl.format(
+        "{} scans are absent between {} at {} and {} at {}",
+        "missing",
+        "prev_step",
+        "there",
+        "step",
+        "here",
+    )
+
+
+def _expected(_: Bound) -> pl.Expr:
+    return pl.lit("a scan at every step of the chain")
+
+
+_START = ("2025-07-01 11:00:00", 2, "WMS", "WMS_Inbound")
+
+RULE = Rule(
+    kind=AnomalyKind.MISSED_SCAN,
+    per_event=_per_event,
+    score=_score,
+    reason=_reason,
+    expected=_expected,
+    cause=always(Cause.SCANNER),
+    runbook="See whether other items lack the same scans: then a reader or an upload is at fault. "
+    "If this item alone does, ask where it was in between.",
+    cases=(
+        Case("one link: a missed read", (_START, ("2025-07-03 18:00:00", 3, "Logistics_HUB", "HUB_Inbound")), (0, 0)),
+        Case("two links", (_START, ("2025-07-03 18:00:00", 3, "Logistics_HUB", "HUB_Outbound")), (0, 30)),
+        Case("three links", (_START, ("2025-07-04 18:00:00", 4, "W_Stock_Inbound", "W_Stock_Inbound")), (0, 50)),
+        Case("six links", (_START, ("2025-07-06 18:00:00", 5, "R_Stock_Outbound", "R_Stock_Outbound")), (0, 70)),
+        Case("history that starts late", (("2025-07-06 18:00:00", 5, "POS_Sell", "POS_Sell"),), (0,)),
+        Case("an unknown step", (_START, ("2025-07-06 18:00:00", 99, "?", "?")), (0, None)),
+    ),
+)

@@ -1,0 +1,122 @@
+"""The `source` profile: the rules as the earlier service computed them, faults included.
+
+For callers that compare answers with the past. Where a fault of those rules would need the wall
+clock ("in the future"), the event's own date stands in for it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from scantrail.detectors.rule import Bound, Rule, always
+from scantrail.features.identity import age_days
+from scantrail.vocabulary.chain import Direction, Tier
+from scantrail.vocabulary.findings import AnomalyKind, Cause
+
+_COMPANIES: Final = ("8804823", "8805843", "8809437")
+_LENGTHS: Final = {"product": (7, 15), "lot": (6, 15), "serial": (9, 10)}
+_RUNBOOK: Final = "Look at the item and at the scanner's settings."
+#: Its four levels: plant 1, warehouse 2, wholesaler 3, retailer 4; it knew no hubs.
+_LEVELS: Final = {Tier.FACTORY: 1, Tier.WAREHOUSE: 2, Tier.WHOLESALER: 3, Tier.RETAILER: 4}
+_SKIPS: Final = ((1, 3), (2, 4), (1, 4))
+
+
+def _fake_per_code(_: Bound) -> dict[str, pl.Expr]:
+    code = pl.col("epc_code").str.strip_chars().str.to_uppercase()
+    part = code.str.split(".").list.get
+    names = ("header", "company", "product", "lot", "day", "serial")
+    parts = {name: part(i, null_on_oob=True) for i, name in enumerate(names)}
+    faults = {
+        name: ~(parts[name].str.contains(r"^[\d\p{No}]*$") & (parts[name].str.len_chars() == length))
+        for name, (length, _) in _LENGTHS.items()
+    }
+    day = parts["day"].str.to_date("%Y%m%d", strict=False)
+    header, company = parts["header"] != "001", ~parts["company"].is_in(list(_COMPANIES))
+    total = header * 20.0 + company * 25.0 + day.is_null() * 20.0
+    for name, (_, points) in _LENGTHS.items():
+        total = total + faults[name] * float(points)
+    broken = (code.str.count_matches(".", literal=True) != 5) | code.is_null()
+    return {
+        "source_score": pl.when(broken).then(100.0).otherwise(total),
+        "source_doubt": header & company,
+        "manufactured": day,
+    }
+
+
+def _fake(_: Bound) -> pl.Expr:
+    no_day = pl.col("manufactured").is_null()
+    future = age_days() < 0
+    dated = pl.when(future).then(20.0).when(age_days() > 1825).then(15.0).otherwise(0.0)
+    hopeless = pl.col("source_doubt") & (future.fill_null(value=False) | no_day)
+    total = pl.col("source_score") + dated.fill_null(0.0)
+    return pl.when(hopeless).then(100.0).otherwise(pl.min_horizontal(total, pl.lit(100.0)))
+
+
+def _dup(_: Bound) -> pl.Expr:
+    """Any two scans with the same time, but for a plant and a warehouse."""
+    return pl.when(pl.col("second_scans") >= 2).then(90.0).otherwise(0.0)
+
+
+def _dup_per_event(_: Bound) -> dict[str, pl.Expr]:
+    group = ("epc", "time")
+    hand_over = (
+        (pl.len() == 2)
+        & (pl.col("tier").min() == Tier.FACTORY)
+        & (pl.col("tier").max() == Tier.WAREHOUSE)
+    ).over(group)
+    return {
+        "second_scans": pl.when(hand_over).then(0).otherwise(pl.len().over(group)),
+    }
+
+
+def _order(_: Bound) -> pl.Expr:
+    """Two bare inbounds of the same step in a row."""
+    inbound = (pl.col("direction") == Direction.IN) & (pl.col("prev_direction") == Direction.IN)
+    equal = pl.col("words") == pl.col("prev_words")
+    return pl.when((inbound & equal).fill_null(value=False)).then(25.0).otherwise(0.0)
+
+
+def _location(_: Bound) -> pl.Expr:
+    def level(column: str) -> pl.Expr:
+        return pl.col(column).replace_strict(_LEVELS, default=None, return_dtype=pl.Int8)
+
+    start, end = level("prev_tier"), level("tier")
+    skipped = pl.any_horizontal((start == a) & (end == b) for a, b in _SKIPS)
+    at_once = (start == 1) & (end == 2) & (pl.col("hours") == 0)
+    wrong = ((end < start) | skipped | at_once).fill_null(value=False)
+    return pl.when(wrong).then(30.0).otherwise(0.0)
+
+
+def _rule(kind: AnomalyKind, reason: str) -> Rule:
+    score = {
+        AnomalyKind.EPC_FAKE: _fake,
+        AnomalyKind.EPC_DUP: _dup,
+        AnomalyKind.EVT_ORDER_ERR: _order,
+        AnomalyKind.LOC_ERR: _location,
+        AnomalyKind.JUMP: lambda _: pl.lit(0.0),  # computed there, but never answered
+    }[kind]
+    extra = {}
+    if kind is AnomalyKind.EPC_FAKE:
+        extra = {"per_code": _fake_per_code}
+    if kind is AnomalyKind.EPC_DUP:
+        extra = {"per_event": _dup_per_event}
+    return Rule(
+        kind=kind,
+        score=score,
+        reason=lambda _: pl.lit(reason),
+        expected=lambda _: pl.lit(None, pl.String),
+        cause=always(Cause.ITEM),
+        runbook=_RUNBOOK,
+        **extra,
+    )
+
+
+RULES: Final = (
+    _rule(AnomalyKind.EPC_FAKE, "the code breaks the earlier service's format"),
+    _rule(AnomalyKind.EVT_ORDER_ERR, "inbound twice in a row"),
+    _rule(AnomalyKind.EPC_DUP, "scanned more than once at the same time"),
+    _rule(AnomalyKind.LOC_ERR, "wrong direction, or a level passed over"),
+    _rule(AnomalyKind.JUMP, "the earlier service answers none"),
+)

@@ -1,0 +1,66 @@
+"""Why an event is suspect, in plain words, and what to do."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from scantrail.vocabulary.findings import Severity
+
+#: One row per suspect event.
+EXPLAINED: Final = pl.Schema(
+    {
+        "row": pl.UInt32(),
+        "kind": pl.String(),
+        "cause": pl.String(),
+        "explanation": pl.String(),
+        "expected": pl.String(),
+        "runbook": pl.String(),
+    }
+)
+
+_HIGH, _MEDIUM, _LOW = 70, 40, 20
+
+
+def severity(score: float) -> Severity:
+    """A score in words: HIGH from 70, MEDIUM from 40, LOW from 20.
+
+    >>> severity(69.9)
+    <Severity.MEDIUM: 'MEDIUM'>
+    """
+    if score >= _HIGH:
+        return Severity.HIGH
+    if score >= _MEDIUM:
+        return Severity.MEDIUM
+    return Severity.LOW if score >= _LOW else Severity.NORMAL
+
+
+def explain(claims: pl.DataFrame) -> pl.DataFrame:
+    """Turn claims into one explanation per event.
+
+    Args:
+        claims: `protocols.FOUND`, for each event the deciding claim first (see
+            `ensemble.combine`).
+
+    Returns:
+        `EXPLAINED`: the deciding claim's kind, cause, expectation and runbook; the explanation
+        gives every claim's reason.
+    """
+    if not len(claims):
+        return pl.DataFrame(schema=EXPLAINED)
+    said = pl.format("suspect {}: {}", "kind", "reason")
+    return (
+        claims.lazy()
+        .with_columns(said=said)
+        .group_by("row", maintain_order=True)
+        .agg(
+            pl.col("kind").first(),
+            pl.col("cause").first(),
+            explanation=pl.col("said").str.join("; "),
+            expected=pl.col("expected").first(),
+            runbook=pl.col("runbook").first(),
+        )
+        .collect()
+        .select(EXPLAINED.names())
+    )

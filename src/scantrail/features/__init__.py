@@ -1,0 +1,1 @@
+"""Features: named Polars expressions over linked journeys, one function each."""

@@ -1,0 +1,48 @@
+"""With whom: how far an item departs from the rest of its own lot at the same step.
+
+A cohort is a lot of a product at one stage. The features without `lookback` in their name know
+only what was scanned strictly before the event; those with it look back over a finished log and
+must not be used to judge live scans.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+_COHORT: Final = ("company", "product", "lot", "stage")
+_MICROSECONDS_PER_HOUR: Final = 3_600_000_000
+
+
+def _instant() -> pl.Expr:
+    return pl.col("time").to_physical().cast(pl.Float64)
+
+
+def cohort_seen() -> pl.Expr:
+    """Scans of the same lot at the same stage before this instant."""
+    return pl.col("time").rank("min").over(_COHORT).cast(pl.Int64) - 1
+
+
+def cohort_lag_hours() -> pl.Expr:
+    """Hours after the mean time of the lot's earlier scans at this stage; null for the first."""
+    before = _instant().cum_sum().over(_COHORT, order_by="time") - _instant()
+    total = before.min().over(*_COHORT, "time")  # scans of the same instant don't know each other
+    mean = pl.when(cohort_seen() > 0).then(total / cohort_seen())
+    return (_instant() - mean) / _MICROSECONDS_PER_HOUR
+
+
+def cohort_share_here() -> pl.Expr:
+    """Share of the lot's earlier scans at this stage that were at this place; null for the first."""
+    here = pl.col("time").rank("min").over(*_COHORT, "place").cast(pl.Int64) - 1
+    return pl.when(cohort_seen() > 0).then(here / cohort_seen())
+
+
+def cohort_lag_hours_lookback() -> pl.Expr:
+    """Hours after the median time of all of the lot's scans at this stage, later ones included."""
+    return (_instant() - _instant().median().over(_COHORT)) / _MICROSECONDS_PER_HOUR
+
+
+def cohort_share_here_lookback() -> pl.Expr:
+    """Share of all of the lot's scans at this stage that were at this place."""
+    return pl.len().over(*_COHORT, "place") / pl.len().over(_COHORT)

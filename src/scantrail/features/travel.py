@@ -1,0 +1,48 @@
+"""From where: the way from the previous site, against the sky and against the lane's history."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from scantrail.vocabulary.chain import Direction
+
+
+def moved() -> pl.Expr:
+    """Scanned at another place than before; null where either place is missing."""
+    return pl.col("place") != pl.col("prev_place")
+
+
+def kilometres() -> pl.Expr:
+    """Great-circle distance from the previous site in km; null where either is unknown."""
+    return pl.col("km").fill_nan(None)
+
+
+def hours_travelled() -> pl.Expr:
+    """Hours since the previous scan where the place changed, otherwise null."""
+    return pl.when(moved()).then("hours")
+
+
+def is_trip() -> pl.Expr:
+    """Out of one place and into another: a journey whose time is a travel time."""
+    return (
+        moved()
+        & (pl.col("prev_direction") == Direction.OUT)
+        & (pl.col("direction") == Direction.IN)
+    )
+
+
+def lane_trips() -> pl.Expr:
+    """How many items history saw on this lane; 0 where none; null where nothing moved."""
+    return pl.when(moved()).then("lane_trips")
+
+
+def lane_z() -> pl.Expr:
+    """How many robust standard deviations the log travel time is from its lane's median.
+
+    Null where the lane has no timed trips, the time is not above zero, or this is no trip.
+    """
+    timed = is_trip() & (pl.col("hours") > 0) & pl.col("lane_log_median").is_not_nan()
+    deviation = pl.col("hours").log() - pl.col("lane_log_median")
+    return pl.when(timed & (pl.col("lane_log_spread") > 0)).then(
+        deviation / pl.col("lane_log_spread")
+    )

@@ -1,0 +1,194 @@
+"""EPC decomposition: a code into its six parts, each with a validity, and a reason where one fails.
+
+The source's code is `header.company.product.lot.YYYYMMDD.serial`; GS1 forms (URN, Digital Link,
+element string) give the same fields where they have them. Nothing here raises: a code that can't
+be read gives nulls and says why.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+from typing import Final
+
+import polars as pl
+
+from scantrail.ingest.gs1 import looks_gs1, parse_gs1
+
+#: The six parts, their lengths in ASCII digits, in order.
+PARTS: Final = {
+    "header": 3,
+    "company": 7,
+    "product": 7,
+    "lot": 6,
+    "manufacture": 8,
+    "serial": 9,
+}
+_CANONICAL: Final = r"^[0-9]{3}\.[0-9]{7}\.[0-9]{7}\.[0-9]{6}\.[0-9]{8}\.[0-9]{9}$"
+_STARTS: Final = {"header": 0, "company": 4, "product": 12, "lot": 20, "manufacture": 27,
+                  "serial": 36}  # fmt: skip
+_LENGTH: Final = 45
+#: The keys of `!` … `)`: digits typed with Shift held or Caps Lock on, in the usual layout.
+_SHIFTED: Final = str.maketrans(")!@#$%^&*(", "0123456789")
+
+#: One row per distinct code. `scheme` is `dotted`, a GS1 scheme, or null where unreadable;
+#: `*_ok` says whether a part is well formed (null where the scheme has no such part);
+#: `nearly` is the well-formed code that a corrupted one was probably meant to be.
+DECOMPOSED: Final = pl.Schema(
+    {
+        "epc_code": pl.String(),
+        "scheme": pl.String(),
+        **{part: pl.String() for part in PARTS},
+        **{f"{part}_ok": pl.Boolean() for part in PARTS},
+        "manufactured": pl.Date(),
+        "reason": pl.String(),
+        "nearly": pl.String(),
+    }
+)
+
+
+def decompose(codes: pl.Series) -> pl.DataFrame:
+    """Decompose codes, one row each (`DECOMPOSED`), in their order.
+
+    Args:
+        codes: String series; distinct values are expected, repeated ones are allowed.
+
+    >>> decompose(pl.Series(["001.8804823.1293291.010004.20250701.000004002"]))["lot"].item()
+    '010004'
+    >>> decompose(pl.Series(["001.8804823.1293291"]))["reason"].item()
+    'has 3 parts separated by dots, expected 6'
+    """
+    canonical = codes.str.contains(_CANONICAL).fill_null(value=False)
+    if canonical.all():
+        return _canonical(codes)
+    place = pl.Series("place", range(len(codes)), dtype=pl.UInt32)
+    regular, odd = codes.filter(canonical), codes.filter(~canonical)
+    both = pl.concat([_canonical(regular), _odd(odd)])
+    places = pl.concat([place.filter(canonical), place.filter(~canonical)])
+    return both.with_columns(places).sort("place").drop("place")
+
+
+def _canonical(codes: pl.Series) -> pl.DataFrame:
+    """Well-formed dotted codes: every part stands at its place."""
+    code = pl.col("epc_code")
+    frame = codes.to_frame("epc_code").select(
+        code,
+        scheme=pl.lit("dotted"),
+        **{part: code.str.slice(_STARTS[part], PARTS[part]) for part in PARTS},
+    )
+    days = frame["manufacture"].unique()
+    dates = days.str.to_date("%Y%m%d", strict=False)
+    table = dict(zip(days, dates, strict=True))
+    made = (
+        pl.repeat(dates[0], len(frame), dtype=pl.Date, eager=True)
+        if len(days) == 1
+        else frame["manufacture"].replace_strict(table, return_dtype=pl.Date)
+    )
+    valid = pl.lit(value=True)
+    return frame.with_columns(
+        **{f"{part}_ok": valid for part in PARTS if part != "manufacture"},
+        manufactured=made,
+        manufacture_ok=made.is_not_null(),
+        reason=pl.when(made.is_null()).then(
+            pl.format("manufacture date {} is no date", "manufacture")
+        ),
+        nearly=pl.lit(None, pl.String),
+    ).select(DECOMPOSED.names())
+
+
+def _odd(codes: pl.Series) -> pl.DataFrame:
+    """Everything else, one by one: rare, or GS1 codes whose parses are cached."""
+    rows = [decompose_one(code) for code in codes.to_list()]
+    return pl.DataFrame(rows, schema=DECOMPOSED, orient="row")
+
+
+@lru_cache(maxsize=262_144)
+def decompose_one(code: str | None) -> tuple[object, ...]:
+    """One code as a row of `DECOMPOSED`; slow, complete, and cached."""
+    if code is None or not code.strip():
+        return _row(code, reason="is empty")
+    if looks_gs1(code):
+        return _gs1_row(code)
+    parts = code.split(".")
+    if len(parts) != len(PARTS):
+        return _row(
+            code,
+            reason=f"has {len(parts)} part{'s' if len(parts) > 1 else ''} separated by dots, "
+            f"expected {len(PARTS)}",
+            nearly=_repair(code),
+        )
+    return _dotted_row(code, parts)
+
+
+def _dotted_row(code: str, parts: list[str]) -> tuple[object, ...]:
+    fields: dict[str, object] = {"scheme": "dotted"}
+    faults = []
+    for (name, length), text in zip(PARTS.items(), parts, strict=True):
+        well_formed = len(text) == length and text.isascii() and text.isdigit()
+        fields[name], fields[f"{name}_ok"] = text, well_formed
+        if not well_formed:
+            faults.append(f"{name} '{text[:20]}' is not {length} digits")
+    made = _date(parts[4]) if fields["manufacture_ok"] else None
+    if made is None and fields["manufacture_ok"]:
+        fields["manufacture_ok"] = False
+        faults.append(f"manufacture date {parts[4]} is no date")
+    fields["manufactured"] = made
+    return _row(code, **fields, reason="; ".join(faults) or None, nearly=_repair(code))
+
+
+def _gs1_row(code: str) -> tuple[object, ...]:
+    gs1 = parse_gs1(code)
+    named = {"company": gs1.company, "product": gs1.product, "lot": gs1.lot, "serial": gs1.serial}
+    fields: dict[str, object] = dict(named)
+    fields |= {f"{name}_ok": gs1.valid for name, value in named.items() if value is not None}
+    nearly = None
+    if not gs1.valid:
+        swapped = code.swapcase()
+        nearly = swapped if looks_gs1(swapped) and parse_gs1(swapped).valid else None
+    return _row(code, scheme=gs1.scheme, **fields, reason=gs1.reason, nearly=nearly)
+
+
+def _row(code: str | None, **fields: object) -> tuple[object, ...]:
+    return tuple({"epc_code": code, **fields}.get(name) for name in DECOMPOSED.names())
+
+
+def _date(text: str) -> object:
+    return pl.Series([text]).str.to_date("%Y%m%d", strict=False).item()
+
+
+def _repair(code: str) -> str | None:
+    """The well-formed code that a scanner setting made unreadable, or None.
+
+    Undone are: full-width characters, blanks, other or lost separators, digits typed with Shift,
+    and a second code glued on.
+    """
+    text = unicodedata.normalize("NFKC", code).strip()
+    if "." not in text or not any(c.isdigit() for c in text):
+        text = text.translate(_SHIFTED)
+    if _is_canonical(text):
+        return text if text != code else None
+    digits = "".join(c for c in text if c.isdigit())
+    separators = {c for c in text if not c.isdigit()}
+    if len(separators) > 1 or not digits.isascii() or any(c.isalpha() for c in separators):
+        return None
+    if len(digits) not in (sum(PARTS.values()), 2 * sum(PARTS.values())):
+        return None
+    return _dotted(digits)
+
+
+def _dotted(digits: str) -> str | None:
+    parts, start = [], 0
+    for length in PARTS.values():
+        parts.append(digits[start : start + length])
+        start += length
+    candidate = ".".join(parts)
+    return candidate if _is_canonical(candidate) else None
+
+
+def _is_canonical(text: str) -> bool:
+    return (
+        len(text) == _LENGTH
+        and text.isascii()
+        and [len(part) for part in text.split(".") if part.isdigit()] == list(PARTS.values())
+        and _date(text[27:35]) is not None
+    )

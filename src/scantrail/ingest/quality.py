@@ -1,0 +1,156 @@
+"""Raw text into typed events: what can't be understood becomes a Reject, what is doubtful a flag."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import polars as pl
+
+from scantrail.ingest.times import parse_times
+from scantrail.vocabulary.events import EVENTS, RAW, REJECTS, Events, Flag, RawLog
+
+_INTEGER_COLUMNS: Final = {
+    "file_id": Flag.FILE_ID_UNREADABLE,
+    "location_id": Flag.LOCATION_UNREADABLE,
+}
+_WHOLE: Final = r"^\s*[+-]?[0-9]{1,18}(\.0+)?\s*$"
+_SHOWN: Final = 80  # characters of a bad value that a Reject repeats
+
+
+def standardise(
+    raw: RawLog, *, zone: str, site_zones: Mapping[int, str] | None = None, file_id: int = 1
+) -> Events:
+    """Type the columns of a raw log.
+
+    Args:
+        raw: What a reader returned; integer columns may already be integers.
+        zone: IANA zone of times without an offset.
+        site_zones: Zone by location id, for sites in other zones than `zone`.
+        file_id: The file id of rows that name none.
+
+    Returns:
+        Events (`EVENTS`, in input order) and the rejects of the reader and of this step. Every
+        row of `raw` is in exactly one of the two.
+    """
+    frame = _complete(raw.frame).with_row_index("row")
+    frame, flags = _integers(frame)
+    times = _times(frame, zone, site_zones or {})
+    frame = frame.with_columns(times["time"], times["offset"])
+    unreadable = (
+        pl.col("time").is_null() | pl.col("epc_code").is_null() | (pl.col("epc_code") == "")
+    )
+    bad = frame.filter(unreadable)
+    rejects = raw.rejects
+    if len(bad):
+        rejects = pl.concat([rejects, _rejects(bad, raw.source)])
+        frame, flags = frame.filter(~unreadable), _keep(flags, frame, unreadable)
+    events = frame.select(
+        "row",
+        "event_id",
+        pl.col("file_id").fill_null(file_id),
+        *(name for name in EVENTS.names() if name not in ("row", "event_id", "file_id", "flags")),
+        flags.alias("flags"),
+    )
+    return Events(events, rejects, raw.source)
+
+
+def _complete(frame: pl.DataFrame) -> pl.DataFrame:
+    """Only known columns; those that are absent are null."""
+    names = [name for name in (*RAW.names(), "flags") if name in frame.columns]
+    absent = [pl.lit(None, dtype).alias(name) for name, dtype in RAW.items() if name not in names]
+    return frame.select(*names, *absent)
+
+
+def _integers(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+    """Ids as integers; an unreadable one is null and flagged."""
+    flags = frame["flags"] if "flags" in frame.columns else None
+    columns = []
+    for name, flag in _INTEGER_COLUMNS.items():
+        column = frame[name]
+        if column.dtype == pl.String:
+            number = _whole(column)
+            if number.null_count() > column.null_count():
+                wrong = (number.is_null() & column.is_not_null()).cast(pl.UInt16) * int(flag)
+                flags = wrong if flags is None else flags | wrong
+            column = number
+        columns.append(column.cast(pl.Int64).alias(name))
+    columns.append(_event_ids(frame))
+    if flags is None:
+        flags = pl.repeat(0, len(frame), dtype=pl.UInt16, eager=True)
+    return frame.with_columns(columns), flags
+
+
+def _event_ids(frame: pl.DataFrame) -> pl.Series:
+    """Ids as whole numbers where all are; else as they are. Absent ones count the rows from 1."""
+    ids = frame["event_id"]
+    if ids.dtype == pl.Int64:
+        return ids
+    if ids.null_count() == len(ids):
+        return (frame["row"].cast(pl.Int64) + 1).alias("event_id")
+    if ids.dtype == pl.String:
+        numbers = _whole(ids)
+        return numbers if numbers.null_count() == ids.null_count() else ids
+    return ids.cast(pl.Int64)
+
+
+def _whole(texts: pl.Series) -> pl.Series:
+    """Texts as Int64; `7`, ` 7 ` and `7.0` are whole, `7.5` and `x` are null."""
+    direct = texts.cast(pl.Int64, strict=False)
+    if direct.null_count() == texts.null_count():
+        return direct
+    return (
+        texts.to_frame("t")
+        .select(
+            pl.when(pl.col("t").str.contains(_WHOLE)).then(
+                pl.col("t").str.strip_chars().str.replace(r"\.0+$", "")
+            )
+        )
+        .to_series()
+        .cast(pl.Int64, strict=False)
+        .alias(texts.name)
+    )
+
+
+def _times(frame: pl.DataFrame, zone: str, site_zones: Mapping[int, str]) -> pl.DataFrame:
+    """Times and offsets; sites in other zones are read again in theirs."""
+    texts = frame["event_time"]
+    parsed = parse_times(texts, zone)
+    for other in sorted(set(site_zones.values()) - {zone}):
+        there = [site for site, name in site_zones.items() if name == other]
+        here = frame["location_id"].is_in(there).fill_null(value=False)
+        if here.any():
+            elsewhere = parse_times(texts, other)
+            parsed = parsed.select(
+                pl.when(here).then(elsewhere["time"]).otherwise("time").alias("time"),
+                pl.when(here).then(elsewhere["offset"]).otherwise("offset").alias("offset"),
+            )
+    return parsed
+
+
+def _keep(flags: pl.Series, frame: pl.DataFrame, unreadable: pl.Expr) -> pl.Series:
+    return flags.filter(frame.select(~unreadable).to_series())
+
+
+def _rejects(bad: pl.DataFrame, source: str) -> pl.DataFrame:
+    """One Reject per unreadable row: the first thing wrong with it."""
+    no_code = pl.col("epc_code").is_null() | (pl.col("epc_code") == "")
+    no_time = pl.col("event_time").is_null()
+    return bad.select(
+        file=pl.lit(source),
+        line="line",
+        row="row",
+        event_id=pl.col("event_id").cast(pl.String),
+        column=pl.when(no_code).then(pl.lit("epc_code")).otherwise(pl.lit("event_time")),
+        value=pl.when(no_code).then("epc_code").otherwise("event_time").str.slice(0, _SHOWN),
+        reason=pl.when(no_code)
+        .then(pl.lit("the code is missing"))
+        .when(no_time)
+        .then(pl.lit("the time is missing"))
+        .otherwise(pl.lit("the time can't be read")),
+        fix=pl.when(no_code)
+        .then(pl.lit("give the EPC that was scanned"))
+        .otherwise(
+            pl.lit("write a real date and time as YYYY-MM-DD HH:MM:SS, or ISO 8601 with an offset")
+        ),
+    ).cast(dict(REJECTS))

@@ -1,0 +1,310 @@
+"""Each EPC's scans in event order, each linked to the one before it.
+
+The order is total, so that the same events always give the same journeys, however they arrive:
+instant, stage, place, words, event id, and last the row. Events that are equal in all but the row
+are interchangeable.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from scantrail.lanes import Network
+from scantrail.vocabulary.chain import STAGE_TIER, Direction, meaning, stage_of
+
+#: What a linked event knows, in journey order. `epc` is a dense code of the EPC within this frame.
+#: `place` identifies the location within this frame, known or not (null: none was named); `site`
+#: is its index in the site list (null: not listed). `tier` is the site's, else the step's;
+#: `step_tiers` is the bit set of tiers that the words allow (0: they say nothing). `stage` indexes
+#: `STAGES`; `direction` is a `Direction`. `prev_*` is null on a journey's first event. `position`
+#: counts from 0. `hours` is the time since the previous event, `km` the way from its site (NaN:
+#: unknown), `lane_*` see `lanes.Network.between`. `max_in_stage` is the furthest inbound stage
+#: before this event (-1: none). `sold` says that the item was sold before and not returned since.
+#: `second_places` is the number of places that scanned this EPC in this very second, 0 where this
+#: is its only scan then; `second_steps` that its only place named different steps for it, and
+#: `own_plant` that the places are a plant and its own warehouse.
+LINKED: Final = pl.Schema(
+    {
+        "row": pl.UInt32(),
+        "epc": pl.UInt32(),
+        "time": pl.Datetime("us", "UTC"),
+        "offset": pl.Int16(),
+        "site": pl.Int32(),
+        "place": pl.Int32(),
+        "tier": pl.Int8(),
+        "step_tiers": pl.UInt8(),
+        "stage": pl.Int8(),
+        "direction": pl.Int8(),
+        "is_sale": pl.Boolean(),
+        "is_return": pl.Boolean(),
+        "words": pl.UInt32(),
+        "position": pl.UInt32(),
+        "prev_time": pl.Datetime("us", "UTC"),
+        "prev_site": pl.Int32(),
+        "prev_place": pl.Int32(),
+        "prev_tier": pl.Int8(),
+        "prev_stage": pl.Int8(),
+        "prev_direction": pl.Int8(),
+        "prev_words": pl.UInt32(),
+        "prev_is_return": pl.Boolean(),
+        "hours": pl.Float64(),
+        "max_in_stage": pl.Int8(),
+        "sold": pl.Boolean(),
+        "second_places": pl.UInt8(),
+        "second_steps": pl.Boolean(),
+        "own_plant": pl.Boolean(),
+        "km": pl.Float32(),
+        "lane_trips": pl.Float32(),
+        "lane_timed": pl.Float32(),
+        "lane_log_median": pl.Float32(),
+        "lane_log_spread": pl.Float32(),
+    }
+)
+
+_Ints = npt.NDArray[np.int64]
+_FEW_WORDS: Final = 256  # distinct steps or types of a log; more is free text
+_NONE: Final = -1  # in integer arrays: null
+_NULLABLE: Final = ("site", "place", "tier", "stage")
+_PREVIOUS: Final = ("site", "place", "tier", "stage", "direction", "words", "is_return")
+
+#: Stage of (tier, direction), -1 where there is none.
+_STAGE_TABLE: Final = np.array(
+    [[_NONE if (s := stage_of(t, d)) is None else s for d in Direction] for t in range(5)], np.int8
+)
+
+
+def link(events: pl.DataFrame, network: Network) -> tuple[pl.DataFrame, pl.Series]:
+    """Order events per EPC and link each to the one before.
+
+    Args:
+        events: `vocabulary.events.EVENTS`, any order, gaps filled as far as they can be
+            (`gaps.fill_gaps`).
+        network: What the journeys are measured against.
+
+    Returns:
+        `LINKED`, one row per event, in journey order, and the distinct EPC codes that its `epc`
+        indexes.
+    """
+    epc, codes = _codes(events["epc_code"])
+    known = _known(events, network) | {"epc": epc}
+    order = _order(events, known)
+    ordered = {name: values[order] for name, values in known.items()}
+    ordered["row"] = events["row"].to_numpy()[order]
+    ordered["offset"] = events["offset"].to_numpy()[order]
+    same = np.zeros(len(order), bool)
+    same[1:] = ordered["epc"][1:] == ordered["epc"][:-1]
+    columns = ordered | _history(ordered, same) | _seconds(ordered, same, network)
+    columns |= _lanes(ordered, same, network)
+    return _frame(columns, same), codes
+
+
+def _codes(texts: pl.Series) -> tuple[npt.NDArray[np.uint32], pl.Series]:
+    """Dense codes by first appearance and, for each, its text; null comes last."""
+    kind = pl.Categorical(pl.Categories.random())  # a dictionary of its own, freed after use
+    coded = texts.cast(kind)
+    nulls = coded.null_count()
+    codes = coded.to_physical().fill_null(0).to_numpy().astype(np.uint32, copy=False)
+    top = int(codes.max()) + 1 if nulls < len(codes) else 0
+    values = _texts(kind, top)
+    if nulls:
+        codes = np.where(coded.is_null().to_numpy(), np.uint32(top), codes)
+        values = values.extend(pl.Series([None], dtype=pl.String))
+    return codes, values
+
+
+def _texts(kind: pl.Categorical, count: int) -> pl.Series:
+    numbers = pl.Series("t", np.arange(count, dtype=np.uint32))
+    return numbers.to_frame().select(pl.col("t").cat.to(kind).cast(pl.String)).to_series()
+
+
+def _known(events: pl.DataFrame, network: Network) -> dict[str, npt.NDArray[np.generic]]:
+    """Each event's own facts as arrays, in input order; -1 stands for null."""
+    words, steps, types = _words(events)
+    meanings = [meaning(step, kind) for step in steps for kind in types]
+    tiers = np.array([m.tiers for m in meanings], np.uint8)[words]
+    direction = np.array([m.direction for m in meanings], np.int8)[words]
+    stage = np.array([_NONE if m.stage is None else m.stage for m in meanings], np.int8)[words]
+    place = _places(events, network)
+    site = np.where(place < len(network.sites), place, _NONE).astype(np.int32)
+    tier = network.sites.tier[site]  # index -1 is the row of the unknown site
+    if (tier < 0).any():
+        single = np.array([_single(m.tiers) for m in meanings], np.int8)[words]
+        tier = np.where(tier < 0, single, tier)
+    open_stage = (stage < 0) & (tier >= 0)
+    if open_stage.any():
+        stage = np.where(open_stage, _STAGE_TABLE[tier, direction], stage)
+    return {
+        "time": events["time"].to_physical().to_numpy(),
+        "site": site,
+        "place": place,
+        "tier": tier,
+        "step_tiers": tiers,
+        "stage": stage,
+        "direction": direction,
+        "is_sale": np.array([m.is_sale for m in meanings], bool)[words],
+        "is_return": np.array([m.is_return for m in meanings], bool)[words],
+        "words": words,
+    }
+
+
+def _single(tiers: int) -> int:
+    """The tier of a bit set that names just one, else -1."""
+    return tiers.bit_length() - 1 if tiers.bit_count() == 1 else _NONE
+
+
+def _words(
+    events: pl.DataFrame,
+) -> tuple[npt.NDArray[np.uint32], list[str | None], list[str | None]]:
+    """A code per event for its step and type: `code = step * len(types) + type`."""
+    step, steps = _telling(*_codes(events["business_step"]))
+    kind, types = _telling(*_codes(events["event_type"]))
+    return step * np.uint32(len(types)) + kind, steps, types
+
+
+def _telling(
+    codes: npt.NDArray[np.uint32], words: pl.Series
+) -> tuple[npt.NDArray[np.uint32], list[str | None]]:
+    """The same codes; in a column of ever different words, those that mean nothing become one."""
+    if len(words) <= _FEW_WORDS:
+        return codes, words.to_list() or [None]
+    nothing = meaning(None, None)
+    told = [w for w in words if meaning(w, None) != nothing or meaning(None, w) != nothing]
+    place = {word: at for at, word in enumerate(told, start=1)}
+    return np.array([place.get(w, 0) for w in words], np.uint32)[codes], [None, *told]
+
+
+def _places(events: pl.DataFrame, network: Network) -> npt.NDArray[np.int32]:
+    """Site index where listed, n + 1 … for each other named place, -1 where none is named."""
+    place = network.sites.index(events["location_id"], events["scan_location"])
+    unlisted = place == len(network.sites)
+    if unlisted.any():
+        named = events.filter(pl.Series(unlisted)).select(
+            key=pl.coalesce(pl.col("location_id").cast(pl.String), "scan_location")
+        )
+        rank = named["key"].rank("dense").to_numpy().astype(np.int32)
+        place[unlisted] = len(network.sites) + rank
+    return place
+
+
+def _order(events: pl.DataFrame, known: dict[str, npt.NDArray[np.generic]]) -> _Ints:
+    """The permutation into journey order."""
+    time = known["time"].astype(np.int64)
+    if not len(time):
+        return np.zeros(0, np.int64)
+    time = time - time.min()
+    if not (time % 1_000_000).any():
+        time //= 1_000_000
+    parts = [known["epc"], time, known["stage"] + 1, known["place"] + 1]
+    spans = [int(part.max()).bit_length() for part in parts]
+    if sum(spans) <= 63:  # one integer holds them all: sorting it is several times faster
+        key = parts[0].astype(np.int64)
+        for part, bits in zip(parts[1:], spans[1:], strict=True):
+            key = (key << bits) | part.astype(np.int64)
+        order = np.argsort(key, kind="stable")
+        tied = key[order][1:] == key[order][:-1]
+    else:
+        order = np.lexsort(parts[::-1])
+        tied = np.logical_and.reduce([part[order][1:] == part[order][:-1] for part in parts])
+    return _untie(events, order, tied) if tied.any() else order
+
+
+def _untie(events: pl.DataFrame, order: _Ints, tied: npt.NDArray[np.bool_]) -> _Ints:
+    """Order events that are equal so far by their words, event id and row."""
+    group = np.concatenate([[0], np.cumsum(~tied)])
+    member = np.zeros(len(order), bool)
+    member[1:] |= tied
+    member[:-1] |= tied
+    rows = order[member]
+    table = events[rows].select("business_step", "event_type", "event_id", "row")
+    table = table.with_columns(group=pl.Series(group[member]), at=pl.Series(rows))
+    keys = ["group", "business_step", "event_type", "event_id", "row"]
+    order[member] = table.sort(keys)["at"].to_numpy()
+    return order
+
+
+def _history(ordered: dict[str, npt.NDArray[np.generic]], same: npt.NDArray[np.bool_]) -> dict[str, npt.NDArray[np.generic]]:
+    """Position and what happened earlier in the same journey."""
+    count = np.arange(len(same), dtype=np.int64)
+    start = np.maximum.accumulate(np.where(same, 0, count))
+    inbound = np.where(ordered["direction"] == Direction.IN, ordered["stage"] + 1, 0)
+    # EPC codes grow along the frame, so a running maximum of (code, stage) restarts by itself
+    furthest = np.maximum.accumulate(ordered["epc"].astype(np.int64) * 16 + inbound)
+    before = np.where(same, _shifted(furthest) % 16 - 1, _NONE).astype(np.int8)
+    sold = np.zeros(len(same), bool)
+    if ordered["is_sale"].any():
+        sale = _shifted(np.maximum.accumulate(np.where(ordered["is_sale"], count, _NONE)))
+        back = _shifted(np.maximum.accumulate(np.where(ordered["is_return"], count, _NONE)))
+        sold = (sale >= start) & (sale > back) & same
+    return {"position": (count - start).astype(np.uint32), "max_in_stage": before, "sold": sold}
+
+
+def _shifted(values: _Ints) -> _Ints:
+    shifted = np.empty_like(values)
+    shifted[1:] = values[:-1]
+    shifted[:1] = _NONE
+    return shifted
+
+
+def _seconds(
+    ordered: dict[str, npt.NDArray[np.generic]], same: npt.NDArray[np.bool_], network: Network
+) -> dict[str, npt.NDArray[np.generic]]:
+    """Several scans of one EPC in one second: at how many places, and is it a plant's hand-over."""
+    places = np.zeros(len(same), np.uint8)
+    steps, own = np.zeros(len(same), bool), np.zeros(len(same), bool)
+    second = ordered["time"].astype(np.int64) // 1_000_000
+    again = same.copy()
+    again[1:] &= second[1:] == second[:-1]
+    if not again.any():
+        return {"second_places": places, "second_steps": steps, "own_plant": own}
+    member = again.copy()
+    member[:-1] |= again[1:]
+    group = np.cumsum(~again)[member]
+    table = pl.DataFrame(
+        {"group": group} | {name: ordered[name][member] for name in ("place", "site", "tier", "words")}
+    ).with_columns(plant=pl.Series(network.sites.plant[ordered["site"][member].astype(np.int32)]))
+    counted = table.select(
+        steps=pl.col("words").n_unique().over("group") > 1,
+        places=pl.col("place").filter(pl.col("place") >= 0).n_unique().over("group"),
+        # of just two tiers, plant and warehouse, and if both are listed, they belong together
+        own=(pl.col("tier").min() == 0).over("group")
+        & (pl.col("tier").max() == 1).over("group")
+        & ((pl.col("plant").max() == pl.col("site").filter(pl.col("tier") == 0).first())
+           | (pl.col("site").min() < 0)).over("group"),
+    )  # fmt: skip
+    places[member] = np.minimum(counted["places"].to_numpy(), 255)
+    steps[member] = counted.select(pl.col("steps") & (pl.col("places") == 1)).to_series()
+    own[member] = counted["own"].fill_null(value=False).to_numpy()
+    return {"second_places": places, "second_steps": steps, "own_plant": own}
+
+
+def _lanes(
+    ordered: dict[str, npt.NDArray[np.generic]], same: npt.NDArray[np.bool_], network: Network
+) -> dict[str, npt.NDArray[np.generic]]:
+    site = ordered["site"].astype(np.int32)
+    unknown = len(network.sites)
+    here = np.where(site < 0, unknown, site).astype(np.int32)
+    before = np.full(len(site), unknown, np.int32)
+    before[1:] = np.where(same[1:], here[:-1], unknown)
+    return dict(network.between(before, here))
+
+
+def _frame(columns: dict[str, npt.NDArray[np.generic]], same: npt.NDArray[np.bool_]) -> pl.DataFrame:
+    """Arrays into `LINKED`: -1 becomes null, and previous values stand beside each event."""
+    frame = pl.DataFrame({**columns, "same": same})
+    nulls = [pl.when(pl.col(name) >= 0).then(name).alias(name) for name in _NULLABLE]
+    frame = frame.with_columns(*nulls, time=pl.col("time").cast(LINKED["time"]))
+    linked = pl.col("same")
+    previous = [
+        pl.when(linked).then(pl.col(name).shift(1)).alias(f"prev_{name}")
+        for name in (*_PREVIOUS, "time")
+    ]
+    elapsed = pl.col("time") - pl.col("time").shift(1)
+    hours = pl.when(linked).then(elapsed.dt.total_microseconds() / 3_600_000_000)
+    return frame.with_columns(*previous, hours=hours).select(LINKED.names())
+
+
+assert len(STAGE_TIER) == 10  # max_in_stage packs a stage into four bits

@@ -1,0 +1,121 @@
+"""The one way in which scans become verdicts; everything that scores runs this function."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from scantrail.ensemble import combine
+from scantrail.explain import explain
+from scantrail.gaps import fill_gaps
+from scantrail.journeys import link
+from scantrail.lanes import Network
+from scantrail.vocabulary.events import Events
+from scantrail.vocabulary.findings import Report
+from scantrail.vocabulary.protocols import Detector, Findings, Journeys
+
+_log = logging.getLogger(__name__)
+
+#: Called with a stage's name as it begins.
+Progress = Callable[[str], None]
+
+
+def judge(
+    events: Events,
+    network: Network,
+    detectors: Sequence[Detector],
+    progress: Progress = lambda _: None,
+) -> Report:
+    """Judge every event.
+
+    Args:
+        events: What ingest understood; rejects pass through to the report.
+        network: Sites and lanes that journeys are measured against.
+        detectors: Who judges. One that raises leaves its scores null and is named in `degraded`.
+        progress: Told of each stage.
+
+    Returns:
+        One verdict per event, in input order (see `findings.Report`).
+    """
+    progress("journeys")
+    filled = fill_gaps(events.frame, network.sites)
+    linked, codes = link(filled, network)
+    names = network.sites.table.select("location_id", "scan_location")
+    journeys = Journeys(linked, filled, codes, names)
+
+    progress("detectors")
+    answers, degraded = _ask(detectors, journeys)
+
+    progress("verdicts")
+    confidence, claims = combine([answer for answer in answers.values() if answer is not None])
+    verdicts = _verdicts(journeys, detectors, answers, confidence, explain(claims))
+    versions = {detector.name: detector.version for detector in detectors}
+    return Report(verdicts, events.rejects, claims, degraded, versions)
+
+
+def _ask(
+    detectors: Sequence[Detector], journeys: Journeys
+) -> tuple[dict[str, Findings | None], tuple[str, ...]]:
+    """Each detector's answer; None where it failed, which never counts as clean."""
+    answers: dict[str, Findings | None] = {}
+    for detector in detectors:
+        try:
+            answers[detector.name] = detector.judge(journeys)
+        except Exception:
+            _log.exception("detector %s failed; the verdicts are degraded", detector.name)
+            answers[detector.name] = None
+    return answers, tuple(name for name, answer in answers.items() if answer is None)
+
+
+def _verdicts(
+    journeys: Journeys,
+    detectors: Sequence[Detector],
+    answers: dict[str, Findings | None],
+    confidence: pl.Series,
+    explained: pl.DataFrame,
+) -> pl.DataFrame:
+    """Scores and words beside each event, back in input order."""
+    events = journeys.events
+    order = _input_order(journeys)
+    scores = [
+        column
+        for detector in detectors
+        for column in _score_columns(detector, answers[detector.name], len(events))
+    ]
+    told = pl.DataFrame([*scores, confidence])[order]
+    found = explained.rename({"row": "_row"})
+    at = pl.Series(np.searchsorted(events["row"].to_numpy(), found["_row"].to_numpy()))
+    words = [_scattered(column, at, len(events)) for column in found.drop("_row").get_columns()]
+    anomaly = (told["finalConfidence"] > 0).fill_null(value=False).alias("anomaly")
+    kind, *rest = words
+    return events.select("row", "event_id", "file_id", "epc_code").hstack(
+        [*told.get_columns(), anomaly, kind, *rest, events["flags"]]
+    )
+
+
+def _input_order(journeys: Journeys) -> npt.NDArray[np.int64]:
+    """Where each event, in input order, stands in journey order."""
+    rows = journeys.linked["row"].to_numpy()
+    at = np.searchsorted(journeys.events["row"].to_numpy(), rows)
+    order = np.empty(len(rows), np.int64)
+    order[at] = np.arange(len(rows))
+    return order
+
+
+def _score_columns(detector: Detector, answer: Findings | None, count: int) -> list[pl.Series]:
+    if answer is not None:
+        return answer.scores.get_columns()
+    return [pl.repeat(None, count, dtype=pl.Float64, eager=True).alias(n) for n in detector.columns]
+
+
+def _scattered(column: pl.Series, at: pl.Series, count: int) -> pl.Series:
+    """Values of the few suspect events as a column over all."""
+    if not len(column):
+        return pl.repeat(None, count, dtype=pl.String, eager=True).alias(column.name)
+    place = np.full(count, len(column), np.uint32)
+    place[at.to_numpy()] = np.arange(len(column), dtype=np.uint32)
+    return column.extend(pl.Series([None], dtype=pl.String)).gather(place)

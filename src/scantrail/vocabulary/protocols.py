@@ -1,0 +1,100 @@
+"""What the parts promise each other: readers, detectors, report stores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+import polars as pl
+
+from scantrail.vocabulary.events import RawLog
+
+#: One row per claim of a detector: `row` of the event, `kind`, `score` above 0 and up to 100, a
+#: `reason` with actual values and limits, what was `expected`, the likeliest `cause`, a `runbook`
+#: line for the person who acts.
+FOUND: Final = pl.Schema(
+    {
+        "row": pl.UInt32(),
+        "kind": pl.String(),
+        "score": pl.Float64(),
+        "reason": pl.String(),
+        "expected": pl.String(),
+        "cause": pl.String(),
+        "runbook": pl.String(),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Journeys:
+    """What detectors see.
+
+    `linked`: `journeys.LINKED`. `events`: `vocabulary.events.EVENTS`, in row order. `codes`: the
+    distinct EPC codes, in the order of `linked`'s `epc`. `names`: `location_id` and `scan_location` of the listed sites.
+    """
+
+    linked: pl.DataFrame
+    events: pl.DataFrame
+    codes: pl.Series
+    names: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What one detector says.
+
+    `scores`: one row per event in the order of `linked`, Float64 columns named `…Score`, 0-100,
+    null where the detector cannot say. `found`: `FOUND`, any order.
+    """
+
+    scores: pl.DataFrame
+    found: pl.DataFrame
+
+
+class Reader(Protocol):
+    """Reads one input format."""
+
+    def __call__(self, path: Path, /) -> RawLog:
+        """Read a file; InputError if it can't be read at all, Rejects for rows that can't."""
+        ...
+
+
+class Detector(Protocol):
+    """Judges journeys; ignorant of all other detectors."""
+
+    @property
+    def name(self) -> str:
+        """Short name, as in `degraded`."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Changes whenever its answers may."""
+        ...
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The score columns that it gives."""
+        ...
+
+    def judge(self, journeys: Journeys, /) -> Findings:
+        """Score every event; may raise, which makes the verdict degraded."""
+        ...
+
+
+class ReportStore(Protocol):
+    """Keeps the reports of past detections."""
+
+    def add(self, label: str, created_at: str, content: bytes, /) -> int:
+        """Keep a report (JSON) and return its id."""
+        ...
+
+    def get(self, report_id: int, /) -> bytes | None:
+        """A report's JSON, None where there is none."""
+        ...
+
+    def __iter__(self) -> Iterator[tuple[int, str, str]]:
+        """(id, label, created_at), the newest first."""
+        ...
