@@ -18,6 +18,7 @@ import polars as pl
 
 from scantrail.errors import SitesError
 from scantrail.sites import Sites
+from scantrail.vocabulary.chain import Direction
 
 #: One row per lane: travel hours' median, robust spread of their natural logarithm, and count.
 #: `trips` counts every item that went this way, timed or not.
@@ -145,14 +146,17 @@ def learn(journeys: pl.DataFrame, sites: Sites) -> Network:
     """
     known = pl.col("site").is_not_null() & pl.col("prev_site").is_not_null()
     moved = journeys.lazy().filter(known & (pl.col("site") != pl.col("prev_site")))
-    timed = (pl.col("prev_direction") == 2) & (pl.col("direction") == 1) & (pl.col("hours") > 0)
+    # a plant has no outbound scan: its making counts as one
+    left = (pl.col("prev_direction") == Direction.OUT) | (pl.col("prev_stage") == 0)
+    timed = left & (pl.col("direction") == Direction.IN) & (pl.col("hours") > 0)
     log_hours = pl.when(timed).then(pl.col("hours").log())
     trips = moved.select("prev_site", "site", "km", "hours", log_hours=log_hours).collect()
     lanes = _summary(trips, ["prev_site", "site"])
     stays = (
         journeys.lazy()
         .filter(known & (pl.col("site") == pl.col("prev_site")))
-        .filter((pl.col("prev_direction") == 1) & (pl.col("direction") == 2))
+        .filter(pl.col("prev_direction") == Direction.IN)
+        .filter(pl.col("direction") == Direction.OUT)
         .filter(pl.col("hours") > 0)
         .select("site", log_hours=pl.col("hours").log())
         .collect()

@@ -23,12 +23,12 @@ def hours_travelled() -> pl.Expr:
 
 
 def is_trip() -> pl.Expr:
-    """Out of one place and into another: a journey whose time is a travel time."""
-    return (
-        moved()
-        & (pl.col("prev_direction") == Direction.OUT)
-        & (pl.col("direction") == Direction.IN)
-    )
+    """Out of one place and into another: a journey whose time is a travel time.
+
+    A plant has no outbound scan; its making counts as one.
+    """
+    left = (pl.col("prev_direction") == Direction.OUT) | (pl.col("prev_stage") == 0)
+    return moved() & left & (pl.col("direction") == Direction.IN)
 
 
 def lane_trips() -> pl.Expr:

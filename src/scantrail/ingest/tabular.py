@@ -81,13 +81,10 @@ def _columns(header: list[str], path: Path) -> dict[str, int]:
 
 def _read_fast(source: Path | bytes, delimiter: str, columns: dict[str, int]) -> pl.DataFrame:
     names = sorted(columns, key=columns.__getitem__)
-    return pl.read_csv(
-        source,
-        separator=delimiter,
-        columns=[columns[name] for name in names],
-        new_columns=names,
-        infer_schema=False,
-    )
+    places = [columns[name] for name in names]
+    frame = pl.read_csv(source, separator=delimiter, columns=places, infer_schema=False)
+    frame.columns = names
+    return frame
 
 
 def _read_slowly(text: str, delimiter: str, columns: dict[str, int], name: str) -> RawLog:

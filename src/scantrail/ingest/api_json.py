@@ -1,0 +1,84 @@
+"""The API's JSON in files: `{"data": [record, …]}`, a bare list, or one record per line."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+import polars as pl
+
+from scantrail.errors import InputError
+from scantrail.ingest.files import to_utf8
+from scantrail.vocabulary.events import RAW, REJECTS, RawLog
+
+_SPELLINGS: Final = {"eventId": "event_id", "epcCode": "epc_code", "eventTime": "event_time",
+                     "fileId": "file_id", "locationId": "location_id"}  # fmt: skip
+_FIELDS: Final = tuple(name for name in RAW.names() if name != "line")
+
+
+def read_api_json(data: bytes, source: str) -> RawLog:
+    """Read records; `line` is a record's index, from 0.
+
+    Raises:
+        InputError: Not JSON, or no list of records in it.
+    """
+    records = _records(to_utf8(data, source), source)
+    rows, rejects = [], []
+    for index, record in enumerate(records):
+        if isinstance(record, dict):
+            rows.append((index, *_cells(record)))
+        else:
+            rejects.append(_reject(source, index, record))
+    frame = pl.DataFrame(rows, schema={"line": pl.UInt32} | dict.fromkeys(_FIELDS, pl.String), orient="row")
+    return RawLog(frame, pl.DataFrame(rejects, schema=REJECTS), source)
+
+
+def _records(data: bytes, source: str) -> list[Any]:
+    try:
+        found = msgspec.json.decode(data)
+    except msgspec.DecodeError as error:
+        found = _lines(data, source, error)
+    except RecursionError as error:
+        raise InputError(f"{source} is nested too deeply to be a list of records") from error
+    if isinstance(found, dict) and isinstance(found.get("data"), list):
+        found = found["data"]
+    elif isinstance(found, dict) and "epc_code" in found:
+        found = [found]
+    if not isinstance(found, list):
+        raise InputError(
+            f'{source} holds no list of records; expected {{"data": [{{"epc_code": …}}, …]}}'
+        )
+    return found
+
+
+def _lines(data: bytes, source: str, error: Exception) -> list[Any]:
+    try:
+        return msgspec.json.Decoder().decode_lines(data)
+    except (msgspec.DecodeError, RecursionError):
+        raise InputError(
+            f"{source} is no valid JSON ({error}); expected a list of records or one per line"
+        ) from error
+
+
+def _cells(record: dict[str, Any]) -> list[str | None]:
+    known = {_SPELLINGS.get(name, name): value for name, value in record.items()}
+    return [_text(known.get(name)) for name in _FIELDS]
+
+
+def _text(value: Any) -> str | None:
+    if value is None or value == "":
+        return None
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _reject(source: str, index: int, record: Any) -> dict[str, Any]:
+    return {
+        "file": source,
+        "line": index,
+        "row": None,
+        "event_id": None,
+        "column": None,
+        "value": str(_text(record))[:80],
+        "reason": "the record is no object",
+        "fix": 'write each record as {"epc_code": …, "event_time": …}',
+    }

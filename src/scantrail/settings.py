@@ -1,0 +1,79 @@
+"""Settings: frozen, read once from the environment (`SCANTRAIL_…`) and, optionally, a TOML file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from scantrail.detectors.rule import RuleSettings
+from scantrail.errors import SettingsError
+
+PREFIX: Final = "SCANTRAIL_"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that can be set. Each field `x` is read from `SCANTRAIL_X`.
+
+    Rule thresholds are in the file's table `[thresholds]`, or one by one as
+    `SCANTRAIL_THRESHOLDS__JUMP_SCORE` and so on.
+    """
+
+    zone: str = "Asia/Seoul"  #: IANA zone of times that carry no offset
+    rules: Literal["default", "source"] = "default"  #: rule profile
+    sites: str = ""  #: site list, or a folder written by `sites learn`; empty: the demo chain
+    thresholds: RuleSettings = RuleSettings()
+    max_body_bytes: int = 64 * 1024 * 1024  #: larger request bodies are answered with 413
+    max_records: int = 100_000  #: more records in one request are answered with 413
+    kept_reports: int = 100  #: how many past reports the service remembers
+    cors_origins: tuple[str, ...] = ()  #: origins that browsers may call from; none by default
+
+
+def read_settings(
+    environ: Mapping[str, str] | None = None, file: Path | None = None, **given: Any
+) -> Settings:
+    """Read settings; later sources win: defaults, file, environment, `given`.
+
+    Args:
+        environ: The environment; `os.environ` if None. `SCANTRAIL_CONFIG` may name the file.
+        file: A TOML file.
+        given: Values from the command line; None means "not given".
+
+    Raises:
+        SettingsError: Unknown name, or a value of the wrong kind; the message names it.
+    """
+    environ = os.environ if environ is None else environ
+    if file is None and environ.get(f"{PREFIX}CONFIG"):
+        file = Path(environ[f"{PREFIX}CONFIG"])
+    values: dict[str, Any] = _from_file(file) if file else {}
+    for name, text in environ.items():
+        if name.startswith(PREFIX) and name != f"{PREFIX}CONFIG":
+            _put(values, name.removeprefix(PREFIX).lower().split("__"), text)
+    values |= {name: value for name, value in given.items() if value is not None}
+    try:
+        return msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"a setting can't be used: {error} (settings of {PREFIX}… )") from error
+
+
+def _put(values: dict[str, Any], path: list[str], text: str) -> None:
+    *tables, name = path
+    for table in tables:
+        values = values.setdefault(table, {})
+    lists = ("companies", "cors_origins", "lane_z_fast", "lane_z_slow", "lane_z_scores",
+             "missed_scores")  # fmt: skip
+    values[name] = [part.strip() for part in text.split(",") if part.strip()] if name in lists else text
+
+
+def _from_file(file: Path) -> dict[str, Any]:
+    try:
+        values = msgspec.toml.decode(file.read_bytes())
+    except OSError as error:
+        raise SettingsError(f"{file} can't be read: {error.strerror}") from error
+    except msgspec.DecodeError as error:
+        raise SettingsError(f"{file} is no valid TOML: {error}") from error
+    assert isinstance(values, dict)
+    return values

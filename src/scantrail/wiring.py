@@ -1,0 +1,114 @@
+"""The only place that chooses implementations: readers, site lists, detectors, stores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import polars as pl
+
+from scantrail import pipeline
+from scantrail.detectors.catalog import PROFILES
+from scantrail.detectors.rule_set import RuleSet
+from scantrail.gaps import fill_gaps
+from scantrail.ingest.catalog import read_log
+from scantrail.ingest.quality import standardise
+from scantrail.journeys import link
+from scantrail.lanes import Network, learn, read_network
+from scantrail.settings import Settings
+from scantrail.sites import Sites, no_sites, read_sites
+from scantrail.vocabulary.events import Events, RawLog
+from scantrail.vocabulary.findings import Report
+
+#: The bundled demo chain.
+DEMO: Final = Path(str(files("scantrail") / "data" / "demo"))
+#: The companies that make the demo chain's goods.
+DEMO_COMPANIES: Final = ("8804823", "8805843", "8809437")
+_COMPANY_SHARE: Final = 0.002  # a company that makes less of a log than this is no known one
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Everything that scoring needs, put together once."""
+
+    settings: Settings
+    network: Network
+
+    @cached_property
+    def _detectors(self) -> dict[str, tuple[RuleSet, ...]]:
+        return {
+            name: (RuleSet(rules, self.settings.thresholds, self.network),)
+            for name, rules in PROFILES.items()
+        }
+
+    def detectors(self, profile: str | None = None) -> tuple[RuleSet, ...]:
+        """The detectors of a rule profile; the configured one if None."""
+        return self._detectors[profile or self.settings.rules]
+
+    def understand(self, raw: RawLog) -> Events:
+        """Type the raw columns by this engine's zones."""
+        return standardise(
+            raw, zone=self.settings.zone, site_zones=self.network.sites.zones
+        )
+
+    def judge(
+        self,
+        events: Events,
+        profile: str | None = None,
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> Report:
+        """Judge events by the configured detectors."""
+        return pipeline.judge(events, self.network, self.detectors(profile), progress)
+
+    def learned_from(self, events: Events) -> Engine:
+        """An engine whose lanes, and whose companies if none are configured, are this log's."""
+        network = learn(link(fill_gaps(events.frame, self.network.sites), self.network)[0], self.network.sites)
+        thresholds = self.settings.thresholds
+        if not thresholds.companies:
+            thresholds = msgspec.structs.replace(thresholds, companies=companies_of(events.frame))
+        return replace(
+            self,
+            settings=msgspec.structs.replace(self.settings, thresholds=thresholds),
+            network=network,
+        )
+
+
+def engine(settings: Settings) -> Engine:
+    """Put an engine together by settings.
+
+    Raises:
+        SitesError: The site list can't be used.
+    """
+    if settings.sites:
+        return Engine(settings, network_at(Path(settings.sites)))
+    thresholds = settings.thresholds
+    if not thresholds.companies:
+        thresholds = msgspec.structs.replace(thresholds, companies=DEMO_COMPANIES)
+    return Engine(msgspec.structs.replace(settings, thresholds=thresholds), network_at(DEMO))
+
+
+def network_at(path: Path) -> Network:
+    """The network in a site list (lanes unknown) or in a folder written by `sites learn`."""
+    if path.is_dir():
+        return read_network(path, read_sites(path / "sites.csv"))
+    return Network(read_sites(path))
+
+
+def read_events(path: Path, settings: Settings, sites: Sites | None = None) -> Events:
+    """Read a log file of any known format."""
+    zones = (sites or no_sites()).zones
+    return standardise(read_log(path), zone=settings.zone, site_zones=zones)
+
+
+def companies_of(events: pl.DataFrame) -> tuple[str, ...]:
+    """Company codes that a log itself vouches for: those of at least 0.2 % of its scans."""
+    code = pl.col("epc_code")
+    company = code.str.extract(r"^[0-9]{3}\.([0-9]{7})\.[0-9]{7}\.[0-9]{6}\.[0-9]{8}\.[0-9]{9}$")
+    counts = events.lazy().select(company=company).drop_nulls().group_by("company").len().collect()
+    enough = counts.filter(pl.col("len") >= max(20, _COMPANY_SHARE * len(events)))
+    return tuple(enough["company"].sort())
