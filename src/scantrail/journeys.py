@@ -59,7 +59,7 @@ LINKED: Final = pl.Schema(
         "own_plant": pl.Boolean(),
         "km": pl.Float32(),
         "lane_trips": pl.Float32(),
-        "lane_timed": pl.Float32(),
+        "lane_batches": pl.Float32(),
         "lane_log_median": pl.Float32(),
         "lane_log_spread": pl.Float32(),
     }

@@ -21,13 +21,13 @@ from scantrail.sites import Sites
 from scantrail.vocabulary.chain import Direction
 
 #: One row per lane: travel hours' median, robust spread of their natural logarithm, and count.
-#: `trips` counts every item that went this way, timed or not.
+#: `trips` counts the items that left the one site and came in at the other; `batches` their
+#: distinct travel times, since items that travel together are one observation.
 LANES: Final = pl.Schema(
     {
         "from_location_id": pl.Int64(),
         "to_location_id": pl.Int64(),
         "trips": pl.UInt32(),
-        "timed": pl.UInt32(),
         "batches": pl.UInt32(),
         "hours_median": pl.Float64(),
         "log_spread": pl.Float64(),
@@ -49,6 +49,7 @@ TRANSITIONS: Final = pl.Schema(
 )
 
 _DENSE: Final = 1500  # sites; up to here, every pair has its cell in a table
+_LEAST_SPREAD: Final = 0.2  # of log hours: no lane is punctual to less than a fifth
 _MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution
 
 
@@ -85,7 +86,7 @@ class Network:
         lanes = self.lanes[order]
         columns = {
             "lane_trips": (lanes["trips"], 0.0),
-            "lane_timed": (lanes["timed"], 0.0),
+            "lane_batches": (lanes["batches"], 0.0),
             "lane_log_median": (lanes["hours_median"].log(), np.nan),
             "lane_log_spread": (lanes["log_spread"], np.nan),
         }
@@ -109,7 +110,7 @@ class Network:
         """What is known of the way between sites, by index (any length n).
 
         Returns:
-            `km`, `lane_trips`, `lane_timed`, `lane_log_median`, `lane_log_spread`, (n,) float32
+            `km`, `lane_trips`, `lane_batches`, `lane_log_median`, `lane_log_spread`, (n,) float32
             each; NaN where unknown.
         """
         dense = self._dense
@@ -146,11 +147,14 @@ def learn(journeys: pl.DataFrame, sites: Sites) -> Network:
     """
     known = pl.col("site").is_not_null() & pl.col("prev_site").is_not_null()
     moved = journeys.lazy().filter(known & (pl.col("site") != pl.col("prev_site")))
-    # a plant has no outbound scan: its making counts as one
-    left = (pl.col("prev_direction") == Direction.OUT) | (pl.col("prev_stage") == 0)
-    timed = left & (pl.col("direction") == Direction.IN) & (pl.col("hours") > 0)
-    log_hours = pl.when(timed).then(pl.col("hours").log())
-    trips = moved.select("prev_site", "site", "km", "hours", log_hours=log_hours).collect()
+    # a plant has no outbound scan: from its making into a warehouse is a trip
+    made = (pl.col("prev_stage") == 0) & (pl.col("stage") == 1)
+    out = pl.col("prev_direction") == Direction.OUT
+    trip = (out | made) & (pl.col("direction") == Direction.IN)
+    log_hours = pl.when(pl.col("hours") > 0).then(pl.col("hours").log())
+    trips = (
+        moved.filter(trip).select("prev_site", "site", "km", "hours", log_hours=log_hours).collect()
+    )
     lanes = _summary(trips, ["prev_site", "site"])
     stays = (
         journeys.lazy()
@@ -169,14 +173,13 @@ def learn(journeys: pl.DataFrame, sites: Sites) -> Network:
             from_location_id=ids.gather(lanes["prev_site"]),
             to_location_id=ids.gather(lanes["site"]),
             trips="count",
-            timed="timed",
             batches="batches",
             hours_median=pl.col("median").exp(),
             log_spread="spread",
         ).cast(dict(LANES)),
         dwells.select(
             location_id=ids.gather(dwells["site"]),
-            stays="timed",
+            stays="count",
             hours_median=pl.col("median").exp(),
             log_spread="spread",
         ).cast(dict(DWELLS)),
@@ -196,7 +199,6 @@ def _summary(trips: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     value = pl.col("log_hours")
     table = trips.group_by(keys).agg(
         count=pl.len(),
-        timed=value.count(),
         batches=value.drop_nulls().n_unique(),
         median=value.median(),
         mad=(value - value.median()).abs().median(),
@@ -205,7 +207,7 @@ def _summary(trips: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     pooled = table.filter(pl.col("batches") >= 10).select(own.median()).item() or 0.5
     weight = pl.col("batches") / (pl.col("batches") + 10)
     spread = (weight * own.pow(2) + (1 - weight) * pooled**2).sqrt()
-    return table.with_columns(spread=pl.max_horizontal(spread, 0.05)).sort(keys)
+    return table.with_columns(spread=pl.max_horizontal(spread, _LEAST_SPREAD)).sort(keys)
 
 
 def _speed_limit(trips: pl.DataFrame, lanes: pl.DataFrame) -> float | None:

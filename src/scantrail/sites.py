@@ -96,9 +96,10 @@ class Sites:
         return np.radians(np.vstack([degrees, [np.nan, np.nan]]))
 
     @cached_property
-    def has_hubs(self) -> bool:
-        """Whether the chain has a hub tier; one without hubs misses none."""
-        return bool((self.tier == Tier.HUB).any())
+    def tiers_present(self) -> frozenset[int]:
+        """Tiers that the chain has. Of an unknown chain: all but hubs, which not every one has."""
+        present = frozenset(int(tier) for tier in self.table["tier"].unique().drop_nulls())
+        return present or frozenset(set(Tier) - {Tier.HUB})
 
     @cached_property
     def zones(self) -> dict[int, str]:

@@ -14,8 +14,7 @@ from scantrail.vocabulary.findings import AnomalyKind, Cause
 class RuleSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Thresholds, each with its unit; none is written into a rule.
 
-    Scores are 0-100. `speed_limit_kmh`, `has_hubs`, `knows_lanes` and `knows_sites` come from the
-    network that the rules are bound to.
+    Scores are 0-100. What depends on the network is in `Bound`.
     """
 
     # epcFake
@@ -42,8 +41,10 @@ class RuleSettings(msgspec.Struct, frozen=True, kw_only=True):
     jump_top_score: float = 95  # at twice the limit and beyond
     lane_z_fast: tuple[float, float] = (5.0, 8.0)  # robust deviations: usual limit, extreme limit
     lane_z_slow: tuple[float, float] = (6.0, 10.0)
+    slow_hours: float = 48  # later than usual by less is a slow day, whatever the deviation
     lane_z_scores: tuple[float, float] = (40, 60)
-    min_lane_trips: int = 50  # timed trips on a lane before its times mean something
+    known_lane_trips: int = 5  # a lane that fewer items went is none
+    min_lane_batches: int = 20  # distinct travel times on a lane before they mean something
     # evtOrderErr
     inverted_score: float = 70
     repeat_score: float = 25
@@ -67,7 +68,7 @@ class Bound:
 
     settings: RuleSettings
     speed_limit_kmh: float
-    has_hubs: bool
+    tiers: frozenset[int]  # tiers that the chain has; one that it lacks is never missed
     knows_lanes: bool
     knows_sites: bool
 

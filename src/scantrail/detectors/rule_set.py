@@ -37,7 +37,7 @@ class RuleSet:
         return Bound(
             settings=self.settings,
             speed_limit_kmh=max(self.settings.vehicle_kmh, learned),
-            has_hubs=self.network.sites.has_hubs,
+            tiers=self.network.sites.tiers_present,
             knows_lanes=self.network.knows_lanes,
             knows_sites=len(self.network.sites) > 0,
         )

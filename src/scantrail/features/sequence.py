@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import polars as pl
 
 from scantrail.features.travel import moved
 from scantrail.vocabulary.chain import Direction, Tier
 
-_FIRST_HUB_STAGE, _LAST_HUB_STAGE = 3, 4
+#: The tiers between plant and shop, with the first of the two stages of each.
+_BETWEEN = ((Tier.WAREHOUSE, 1), (Tier.HUB, 3), (Tier.WHOLESALER, 5))
 
 
 def position() -> pl.Expr:
@@ -64,31 +67,37 @@ def is_arrival_before_departure() -> pl.Expr:
     return (back | made_late).fill_null(value=False)
 
 
-def missing_links(*, has_hubs: bool) -> pl.Expr:
+def missing_links(tiers: Collection[int], known_trips: int = 1) -> pl.Expr:
     """Links of the chain of custody that are absent between the previous event and this one.
 
-    A lane that history knows needs only its departure and its arrival; a chain without hubs
-    misses no hub stage. Null where either stage is unknown, 0 where the item went back.
+    A lane that history knows needs only its departure and its arrival. Null where either stage is
+    unknown, 0 where the item went back.
 
     Args:
-        has_hubs: Whether the site list has a hub tier.
+        tiers: Those that the chain has; the stages of others are never missed.
+        known_trips: So many items make a lane known.
     """
     stage, before = pl.col("stage"), pl.col("prev_stage")
     skipped = (stage - before - 1).clip(lower_bound=0)
-    if not has_hubs:
-        over = (before < _FIRST_HUB_STAGE) & (stage > _LAST_HUB_STAGE)
-        skipped = skipped - pl.when(over).then(2).otherwise(0)
+    for tier, first in _BETWEEN:
+        if tier not in tiers:
+            skipped = skipped - pl.when((before < first) & (stage > first + 1)).then(2).otherwise(0)
     ends = (pl.col("prev_direction") != Direction.OUT).cast(pl.Int8) + (
         pl.col("direction") != Direction.IN
     ).cast(pl.Int8)
     ends = ends - (pl.col("prev_stage") == 0).cast(pl.Int8)  # a plant has no outbound scan
-    known_lane = moved() & (pl.col("lane_trips") > 0) & (stage > before)
+    known_lane = moved() & (pl.col("lane_trips") >= known_trips) & (stage > before)
     return pl.when(known_lane).then(pl.min_horizontal(ends, skipped)).otherwise(skipped)
 
 
-def skips_a_tier() -> pl.Expr:
-    """Passes over the plant's warehouse or the wholesaler; hubs are optional in a chain."""
+def skips_a_tier(tiers: Collection[int]) -> pl.Expr:
+    """Passes over the plant's warehouse or the wholesaler; hubs are optional in a chain.
+
+    Args:
+        tiers: Those that the chain has.
+    """
     start, end = pl.col("prev_tier"), pl.col("tier")
-    return ((start < Tier.WAREHOUSE) & (end > Tier.WAREHOUSE)) | (
-        (start < Tier.WHOLESALER) & (end > Tier.WHOLESALER)
+    needed = [tier for tier in (Tier.WAREHOUSE, Tier.WHOLESALER) if tier in tiers]
+    return pl.any_horizontal(
+        pl.lit(value=False), *((start < tier) & (end > tier) for tier in needed)
     )

@@ -25,14 +25,15 @@ def hours_travelled() -> pl.Expr:
 def is_trip() -> pl.Expr:
     """Out of one place and into another: a journey whose time is a travel time.
 
-    A plant has no outbound scan; its making counts as one.
+    A plant has no outbound scan: from its making into a warehouse is a trip.
     """
-    left = (pl.col("prev_direction") == Direction.OUT) | (pl.col("prev_stage") == 0)
-    return moved() & left & (pl.col("direction") == Direction.IN)
+    out = pl.col("prev_direction") == Direction.OUT
+    made = (pl.col("prev_stage") == 0) & (pl.col("stage") == 1)
+    return moved() & (out | made) & (pl.col("direction") == Direction.IN)
 
 
 def lane_trips() -> pl.Expr:
-    """How many items history saw on this lane; 0 where none; null where nothing moved."""
+    """How many items history saw go this way; 0 where none; null where nothing moved."""
     return pl.when(moved()).then("lane_trips")
 
 

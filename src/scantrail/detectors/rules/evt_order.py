@@ -23,8 +23,10 @@ def _in_after_out() -> pl.Expr:
 def _per_event(bound: Bound) -> dict[str, pl.Expr]:
     """`repeats`: how often in a row this step stands, double reads not counted."""
     again = is_read_again(bound.settings.read_again_minutes)
-    same_step = (pl.col("stage") == pl.col("prev_stage")) & (pl.col("stage") > 0)
-    goes_on = same_step.fill_null(value=False)
+    same_step = (pl.col("stage") == pl.col("prev_stage"))
+    # two places on a known lane: a transfer whose scan in between was missed
+    transfer = moved() & (pl.col("lane_trips") >= bound.settings.known_lane_trips)
+    goes_on = (same_step & ~transfer).fill_null(value=False)
     counted = (~again).cast(pl.Int32).cum_sum()
     start = pl.when(~goes_on).then(counted).forward_fill()
     return {"repeats": pl.when(again).then(1).otherwise(counted - start + 1)}

@@ -29,13 +29,14 @@ def _score(bound: Bound) -> pl.Expr:
     possible_km = bound.speed_limit_kmh * pl.col("hours")
     excess = (kilometres() - possible_km) / pl.max_horizontal(possible_km, pl.lit(0.001))
     by_speed = s.jump_score + (s.jump_top_score - s.jump_score) * excess.clip(0, 1)
-    timed = pl.col("lane_timed") >= s.min_lane_trips
+    timed = pl.col("lane_batches") >= s.min_lane_batches
     z = pl.when(timed).then("z")
     usual, extreme = s.lane_z_scores
+    late = pl.col("hours") - pl.col("lane_log_median").exp() > s.slow_hours
     by_lane = (
-        pl.when((z < -s.lane_z_fast[1]) | (z > s.lane_z_slow[1]))
+        pl.when((z < -s.lane_z_fast[1]) | ((z > s.lane_z_slow[1]) & late))
         .then(extreme)
-        .when((z < -s.lane_z_fast[0]) | (z > s.lane_z_slow[0]))
+        .when((z < -s.lane_z_fast[0]) | ((z > s.lane_z_slow[0]) & late))
         .then(usual)
         .otherwise(0.0)
     )

@@ -31,9 +31,12 @@ def _mismatch() -> pl.Expr:
     return (listed & (pl.col("step_tiers") > 0) & (allowed == 0)).fill_null(value=False)
 
 
-def _skip() -> pl.Expr:
-    known = pl.col("lane_trips") > 0
-    return (skips_a_tier() & ~known).fill_null(value=False)
+def _known_lane(bound: Bound) -> pl.Expr:
+    return pl.col("lane_trips") >= bound.settings.known_lane_trips
+
+
+def _skip(bound: Bound) -> pl.Expr:
+    return (skips_a_tier(bound.tiers) & ~_known_lane(bound)).fill_null(value=False)
 
 
 def _unknown_lane(bound: Bound) -> pl.Expr:
@@ -42,7 +45,7 @@ def _unknown_lane(bound: Bound) -> pl.Expr:
         return pl.lit(value=False)
     within = (pl.col("tier") == pl.col("prev_tier")) & moved()
     listed = pl.col("site").is_not_null() & pl.col("prev_site").is_not_null()
-    return (within & listed & (pl.col("lane_trips") == 0)).fill_null(value=False)
+    return (within & listed & ~_known_lane(bound)).fill_null(value=False)
 
 
 def _score(bound: Bound) -> pl.Expr:
@@ -50,7 +53,7 @@ def _score(bound: Bound) -> pl.Expr:
     back = pl.min_horizontal(_back().cast(pl.Float64) * s.back_tier_score, pl.lit(100.0))
     return pl.max_horizontal(
         back,
-        pl.when(_skip()).then(s.skipped_tier_score).otherwise(0.0),
+        pl.when(_skip(bound)).then(s.skipped_tier_score).otherwise(0.0),
         pl.when(_unknown_lane(bound)).then(s.unknown_lane_score).otherwise(0.0),
         pl.when(_mismatch()).then(s.step_mismatch_score).otherwise(0.0),
         pl.when(_unlisted(bound)).then(s.unknown_site_score).otherwise(0.0),
@@ -67,7 +70,7 @@ def _reason(bound: Bound) -> pl.Expr:
     return (
         pl.when(_back() > 0)
         .then(pl.format("back up the chain from {} ({}) to {} ({}) without a return", *way))
-        .when(_skip())
+        .when(_skip(bound))
         .then(pl.format("from {} ({}) to {} ({}): a tier was passed over", *way))
         .when(_unknown_lane(bound))
         .then(pl.format("from {} ({}) to {} ({}): no item went this way before", *way))
@@ -77,11 +80,11 @@ def _reason(bound: Bound) -> pl.Expr:
     )
 
 
-def _expected(_: Bound) -> pl.Expr:
+def _expected(bound: Bound) -> pl.Expr:
     return (
         pl.when(_back() > 0)
         .then(pl.format("onward from the {}, or a return scan first", _named("prev_tier")))
-        .when(_skip())
+        .when(_skip(bound))
         .then(pl.lit("plant, warehouse, (hub,) wholesaler, retailer, in this order"))
         .when(_mismatch())
         .then(pl.format("a step of a {}", _named("tier")))
@@ -89,9 +92,9 @@ def _expected(_: Bound) -> pl.Expr:
     )
 
 
-def _cause(_: Bound) -> pl.Expr:
+def _cause(bound: Bound) -> pl.Expr:
     scanner, data, item = (pl.lit(c.value) for c in (Cause.SCANNER, Cause.DATA, Cause.ITEM))
-    return pl.when((_back() > 0) | _skip()).then(item).when(_mismatch()).then(scanner).otherwise(data)
+    return pl.when((_back() > 0) | _skip(bound)).then(item).when(_mismatch()).then(scanner).otherwise(data)
 
 
 _RETAIL = ("2025-07-05 18:00:00", 5, "R_Stock_Inbound", "R_Stock_Inbound")

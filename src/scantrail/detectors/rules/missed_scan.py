@@ -10,7 +10,8 @@ from scantrail.vocabulary.findings import AnomalyKind, Cause
 
 
 def _per_event(bound: Bound) -> dict[str, pl.Expr]:
-    return {"missing": missing_links(has_hubs=bound.has_hubs)}
+    trips = bound.settings.known_lane_trips
+    return {"missing": missing_links(bound.tiers, known_trips=trips)}
 
 
 def _score(bound: Bound) -> pl.Expr:
