@@ -72,9 +72,10 @@ def read_epcis_xml(data: bytes, source: str) -> RawLog:
         As `read_epcis_json`; the same events give the same rows.
 
     Raises:
-        InputError: The document as a whole can't be read, or has a DOCTYPE.
+        InputError: The document as a whole can't be read, or has a DOCTYPE with declarations.
     """
-    return _Document(source).read(xml_events(data, source), odd=False)
+    entries, odd = xml_events(data, source)
+    return _Document(source).read(entries, odd=odd)
 
 
 @dataclass(frozen=True, slots=True)

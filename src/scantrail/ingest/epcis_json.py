@@ -41,7 +41,7 @@ def json_events(data: bytes, source: str) -> tuple[list[Any], bool]:
 def _parse(data: bytes, source: str) -> tuple[Any, bool]:
     try:
         return msgspec.json.decode(data), False
-    except (msgspec.MsgspecError, RecursionError):
+    except (ValueError, RecursionError):  # a DecodeError is a ValueError
         pass
     try:
         text = data.decode(json.detect_encoding(data))

@@ -1,12 +1,14 @@
 """EPCIS XML, versions 1.0 to 2.0, as the nested fields that EPCIS 2.0 JSON has.
 
 Elements are matched on their local names, so neither the namespace nor its prefix matters. The
-parser resolves no entities and loads nothing; a document with a DOCTYPE is refused outright,
-because EPCIS has no use for one and every XML bomb needs one.
+parser resolves no entities and loads nothing; a document with a DOCTYPE that declares or names
+anything is refused outright, because EPCIS has no use for one and every XML bomb needs one. (A bare
+`<!DOCTYPE name>`, which some editors write, declares nothing and is merely odd.)
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from lxml import etree
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from lxml.etree import _Element
 
+_BARE_DOCTYPE: Final = re.compile(rb"<!DOCTYPE\s+[A-Za-z_][\w:.-]*\s*>")
 _WRAPPERS: Final = frozenset({"extension", "baseextension"})
 _TEXT_LISTS: Final = frozenset({"epcList", "childEPCs", "inputEPCList", "outputEPCList"})
 _QUANTITY_LISTS: Final = frozenset(
@@ -26,7 +29,7 @@ _QUANTITY_LISTS: Final = frozenset(
 )
 
 
-def xml_events(data: bytes, source: str) -> list[dict[str, Any]]:
+def xml_events(data: bytes, source: str) -> tuple[list[dict[str, Any]], bool]:
     """Find the events of a document and turn each into nested fields.
 
     Args:
@@ -34,18 +37,20 @@ def xml_events(data: bytes, source: str) -> list[dict[str, Any]]:
         source: Its name, for messages.
 
     Returns:
-        One dict per event, in document order, shaped as in EPCIS 2.0 JSON.
+        One dict per event, in document order, shaped as in EPCIS 2.0 JSON; and whether the
+        document has a (harmless) DOCTYPE, which is odd.
 
     Raises:
-        InputError: The document is no well-formed XML, has a DOCTYPE, or has no event list.
+        InputError: The document is no well-formed XML, has a DOCTYPE with content, or has no
+            event list.
     """
-    root = _parse(data, source)
+    root, odd = _parse(data, source)
     lists = [e for e in _elements(root.iter()) if _local(e).lower() == "eventlist"]
     if lists:
-        return [_event(e) for event_list in lists for e in _members(event_list)]
+        return [_event(e) for found in lists for e in _members(found)], odd
     events = _outermost_events(root)
     if events:
-        return [_event(e) for e in events]
+        return [_event(e) for e in events], odd
     raise InputError(
         f"{source}: no events: the root element is <{_local(root)}> and nowhere in it is an "
         "<EventList>. An EPCIS document or query result was expected; check that the right file "
@@ -53,7 +58,7 @@ def xml_events(data: bytes, source: str) -> list[dict[str, Any]]:
     )
 
 
-def _parse(data: bytes, source: str) -> _Element:
+def _parse(data: bytes, source: str) -> tuple[_Element, bool]:
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,
@@ -63,19 +68,25 @@ def _parse(data: bytes, source: str) -> _Element:
         remove_comments=True,
         remove_pis=True,
     )
+    doctype = InputError(
+        f"{source}: the document has a DOCTYPE with declarations, which EPCIS does not use and "
+        "attacks on XML readers do. Remove the <!DOCTYPE …> declaration and send it again."
+    )
+    count = data.count(b"<!DOCTYPE")
+    is_bare = count == 1 and _BARE_DOCTYPE.search(data) is not None
     try:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
+        if count and not is_bare:
+            raise doctype from None
         raise InputError(
             f"{source}: not readable as XML ({error}). A complete, well-formed EPCIS document was "
             "expected; ask its sender for the file again."
         ) from None
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise InputError(
-            f"{source}: the document has a DOCTYPE, which EPCIS does not use and attacks on XML "
-            "readers do. Remove the <!DOCTYPE …> declaration and send it again."
-        )
-    return root
+    has_doctype = root.getroottree().docinfo.internalDTD is not None
+    if has_doctype and not is_bare:
+        raise doctype
+    return root, has_doctype
 
 
 def _local(element: _Element) -> str:

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import unquote
 
 from biip import ParseError
 from biip.checksums import gs1_standard_check_digit
@@ -21,9 +21,8 @@ from biip.gs1_element_strings import GS1ElementString, GS1ElementStrings
 from biip.gs1_messages import GS1Message
 from biip.gtin import Gtin
 from biip.sscc import Sscc
-from epcpy.epc_schemes.base_scheme import GS1Element
-from epcpy.utils.common import ConvertException
-from epcpy.utils.parsers import epc_pure_identity_to_scheme, get_gs1_key
+
+from scantrail.ingest.gs1_urn import UrnError, read_urn, urn_scheme
 
 #: No GS1 code is longer than this many characters, even as a Digital Link with every qualifier.
 MAX_LENGTH: Final = 2_048
@@ -49,9 +48,6 @@ _SCHEME_OF_AI: Final = {
 _SERIAL_AIS: Final = ("21", "8011", "254", "235", "8020", "8019")
 #: Keys whose check digit biip leaves alone.
 _UNCHECKED: Final = frozenset({"253", "255", "402", "8003", "8006", "8017", "8018"})
-#: Schemes whose element string is a key and a qualifier, "(01)…(21)…".
-_TWO_PART: Final = frozenset({"sgtin", "sgln", "cpi", "itip", "upui", "lgtin"})
-_EPC_PREFIX: Final = ("urn:epc:id:", "urn:epc:idpat:", "urn:epc:class:")
 _ALIAS: Final = re.compile(r"/(gtin|itip|cpid|gln|sscc|grai|giai|gsrn|gdti)/", re.IGNORECASE)
 _LINK: Final = re.compile(r"https?://[^\s/]+/(?:[^?#]*/)?\d{2,4}/[^/?#]", re.IGNORECASE)
 _NOT_ASCII: Final = "a GS1 code has ASCII characters only"
@@ -139,10 +135,10 @@ def _parse(code: str) -> GS1Parts:
         return _read(code)
     except ParseError as error:
         return _invalid("unknown", str(error))
-    except ConvertException as error:
-        return _invalid(_urn_scheme(code), error.message or "not a valid EPC URN")
+    except UrnError as error:
+        return _invalid(urn_scheme(code), str(error))
     except _SLIPS:
-        return _invalid(_urn_scheme(code), "not a readable GS1 code")
+        return _invalid("unknown", "not a readable GS1 code")
 
 
 def _read(code: str) -> GS1Parts:
@@ -159,52 +155,16 @@ def _invalid(scheme: str, reason: str) -> GS1Parts:
     return GS1Parts(scheme, valid=False, reason=reason)
 
 
-def _urn_scheme(code: str) -> str:
-    parts = code.split(":")
-    return parts[3] if code.startswith(_EPC_PREFIX) and parts[3].isalpha() else "unknown"
-
-
 def _from_urn(code: str) -> GS1Parts:
-    if not code.startswith(_EPC_PREFIX):
-        return _invalid("unknown", "the URN does not begin with urn:epc:id:, idpat: or class:")
-    name, _, body = code[len("urn:epc:") :].partition(":")[2].partition(":")
-    if code.startswith("urn:epc:idpat:") and "*" in body:
-        return _from_pattern(name, code, body)
-    scheme = epc_pure_identity_to_scheme(code.replace("urn:epc:idpat:", "urn:epc:id:", 1))
-    if not isinstance(scheme, GS1Element):  # no GS1 key: gid, usdod, adi, bic, imovn
-        return GS1Parts(name, canonical=code)
-    company = body.partition(".")[0]
-    link = _link(name, scheme.gs1_element_string())
-    if name == "sscc":
-        return GS1Parts(name, link, company, serial=link[-18:])
-    if name == "sgtin":
-        gtin, serial = scheme.gs1_element_string()[4:].split("(21)", 1)
-        return GS1Parts(name, link, company, gtin, serial=serial)
-    return replace(_from_link(link), scheme=name, company=company)
-
-
-def _link(name: str, elements: str) -> str:
-    """The canonical Digital Link of epcpy's "(01)…(21)…" (a serial may hold parentheses itself)."""
-    ai, _, value = elements[1:].partition(")")
-    link = f"https://id.gs1.org/{ai}/"
-    if name not in _TWO_PART:
-        return link + quote(value, safe="")
-    value, _, rest = value.partition("(")
-    qualifier, _, serial = rest.partition(")")
-    if not serial or (name == "sgln" and serial == "0"):  # extension 0 says: no extension
-        return link + quote(value, safe="")
-    return f"{link}{quote(value, safe='')}/{qualifier}/{quote(serial, safe='')}"
-
-
-def _from_pattern(name: str, code: str, body: str) -> GS1Parts:
-    """A pattern names all items of a product: it has the product's key, and no serial."""
-    try:
-        key = get_gs1_key(code)
-    except ConvertException:
-        return _invalid(name, "the pattern stands for more than one product")
-    if name != "sgtin":
-        return GS1Parts(name, code, body.partition(".")[0])
-    return GS1Parts(name, f"https://id.gs1.org/01/{key}", body.partition(".")[0], key)
+    scheme, link, company = read_urn(code)
+    if link == code:
+        return GS1Parts(scheme, code, company)
+    if scheme == "sscc":  # the two common schemes need no second parse
+        return GS1Parts(scheme, link, company, serial=link[-18:])
+    if scheme == "sgtin":
+        gtin, _, serial = link.removeprefix("https://id.gs1.org/01/").partition("/21/")
+        return GS1Parts(scheme, link, company, gtin, serial=unquote(serial) or None)
+    return replace(_from_link(link), scheme=scheme, company=company)
 
 
 def _from_link(code: str) -> GS1Parts:
