@@ -93,6 +93,7 @@ class _Document:
     def __init__(self, source: str) -> None:
         self._source = source
         self._rejects: list[tuple[Any, ...]] = []
+        self._columns: dict[str, list[Any]] = {name: [] for name in _FRAME}
         self._packing = Packing()
         self._count = 0
 
@@ -104,7 +105,6 @@ class _Document:
         corrected = {text for e in events if e.declares_error for text in e.corrective}
         known = {e.event_id for e in events if not e.declares_error}
         scans = self._unfold([e for e in events if not e.declares_error], declared)
-        rows: list[tuple[Any, ...]] = []
         for event in events:
             if event.declares_error:
                 self._check_declaration(event, known)
@@ -114,9 +114,9 @@ class _Document:
                 self._withdraw(event, scans[event.index])
                 continue
             extra = Flag.CORRECTED if event.event_id in corrected else Flag.NONE
-            rows += self._rows(event, scans[event.index], int(extra))
+            self._add_rows(event, scans[event.index], int(extra))
         return RawLog(
-            frame=pl.DataFrame(rows, schema=_FRAME, orient="row"),
+            frame=pl.DataFrame(self._columns, schema=_FRAME),
             rejects=pl.DataFrame(
                 sorted(self._rejects, key=lambda reject: reject[1]), schema=REJECTS, orient="row"
             ),
@@ -238,7 +238,7 @@ class _Document:
                 "nothing to do; events that replace it count in its stead",
             )
 
-    def _rows(self, event: EpcisEvent, scans: list[_Scan], extra: int) -> list[tuple[Any, ...]]:
+    def _add_rows(self, event: EpcisEvent, scans: list[_Scan], extra: int) -> None:
         time = event_time(event.time, event.offset)
         if time is None:
             for scan in scans:
@@ -247,10 +247,21 @@ class _Document:
                     f"the event has no eventTime, so the scan of {scan.code} can't be placed",
                     "give the event an eventTime such as 2024-05-01T10:00:00+02:00",
                 )
-            return []
-        head = (event.index, event.event_id, None)
-        tail = (None, event.place, event.step)
-        return [(*head, s.code, *tail, s.word, time, s.flags | extra) for s in scans]
+            return
+        columns = self._columns
+        for name, value in (
+            ("line", event.index),
+            ("event_id", event.event_id),
+            ("file_id", None),
+            ("location_id", None),
+            ("scan_location", event.place),
+            ("business_step", event.step),
+            ("event_time", time),
+        ):
+            columns[name] += [value] * len(scans)
+        columns["epc_code"] += [scan.code for scan in scans]
+        columns["event_type"] += [scan.word for scan in scans]
+        columns["flags"] += [scan.flags | extra for scan in scans]
 
     def _reject(
         self, where: tuple[int, str | None, str, str | None], reason: str, fix: str

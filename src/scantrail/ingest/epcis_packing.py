@@ -86,8 +86,11 @@ class Packing:
 
     def leaves(self, code: str) -> list[str]:
         """The items inside a code at any depth, in packing order; the code itself if it is one."""
+        top = self._same(code)
+        if top not in self._children:
+            return [code]
         found: list[str] = []
-        waiting = [(self._same(code), code, 0)]
+        waiting = [(top, code, 0)]
         while waiting:
             node, written, depth = waiting.pop()
             inside = self._children.get(node, {}) if depth < MAX_DEPTH else {}

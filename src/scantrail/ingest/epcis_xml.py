@@ -138,10 +138,12 @@ def _collect(element: _Element, fields: dict[str, Any]) -> None:
         if name is None or name == "type":
             continue
         value = _value(name, child)
-        if isinstance(value, list) and isinstance(fields.get(local), list):
+        if local not in fields:
+            fields[local] = value
+            continue
+        fields[f"again:{local}"] = value  # read as the same field, and so as odd
+        if isinstance(value, list) and isinstance(fields[local], list):
             fields[local] += value
-        else:
-            fields.setdefault(local, value)
 
 
 def _value(name: str, element: _Element) -> Any:

@@ -139,6 +139,12 @@ def test_loops_are_refused_and_flagged():
     ]
 
 
+def test_nesting_without_end_is_cut_and_flagged():
+    log = read(*[pack(1, f"p{i}", f"p{i + 1}") for i in range(40)], ship(2, "p0"))
+    assert log.frame["flags"].to_list()[:40] == [0] * 31 + [ODD] + [0] * 8
+    assert scans(log)[40:] == [(40, "p31", EXPANDED)]
+
+
 def test_a_pallet_named_as_urn_and_as_digital_link_is_one():
     link = "https://id.gs1.org/00/088048230000000993"
     log = read(pack(1, PALLET, A), ship(2, link))
@@ -318,6 +324,8 @@ def test_time_and_place():
         ship(1, A, eventTime="2024-05-01T01:00:00.5Z", bizLocation={"id": "urn:b"}),
         ship(1, A, eventTime="2024-05-01T10:00:00+02:00", bizLocation={"id": ""}),
         ship(1, A, eventTime="gestern"),
+        ship(1, A, eventTime="2024-05-01T10:00:00Z", eventTimeZoneOffset="Z"),
+        ship(1, A, eventTime="2024-05-01T10:00:00Z", eventTimeZoneOffset="CEST"),
         ship(1, A, eventTime="2024-05-01T10:00:00", eventTimeZoneOffset="absent"),
         ship(1, A, eventTime=[1]),
         ship(1, A, eventTime="0001-01-01T00:00:00Z", eventTimeZoneOffset="-09:00"),
@@ -327,6 +335,8 @@ def test_time_and_place():
         ("2024-05-01T10:00:00.500000+09:00", "urn:b"),
         ("2024-05-01T10:00:00+02:00", None),
         ("gestern+09:00", None),
+        ("2024-05-01T10:00:00Z", None),
+        ("2024-05-01T10:00:00Z", None),
         ("2024-05-01T10:00:00", None),
         ("[1]+09:00", None),
         ("0001-01-01T00:00:00Z", None),

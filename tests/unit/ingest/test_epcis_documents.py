@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from scantrail.errors import InputError
 from scantrail.ingest.epcis import read_epcis_json, read_epcis_xml
+from scantrail.ingest.epcis_event import as_text
 from scantrail.vocabulary.events import Flag
 
 EVENT = (
@@ -169,7 +170,7 @@ def test_xml_text_beyond_ten_megabytes_is_refused():
         EVENT,
         f"<x:EventList xmlns:x='urn:any'>{EVENT}</x:EventList>",
         f"<eventList>{EVENT}</eventList>",
-        f"<q:Query xmlns:q='urn:q'><resultsBody><EventList>{EVENT}</EventList></resultsBody></q:Query>",
+        f"<q:Query xmlns:q='urn:q'><results><EventList>{EVENT}</EventList></results></q:Query>",
         f"<EventList><extension><extension>{EVENT}</extension></extension></EventList>",
         f"<EventList>{EVENT.replace('x:1', 'x<!-- c -->:1')}<!-- c --><?p i?></EventList>",
         f"<Envelope><Body><List>{EVENT}</List></Body></Envelope>",
@@ -185,6 +186,23 @@ def test_xml_bent_but_read():
     bent = EVENT.replace("epcList", "EpcList").replace("OBSERVE", "observe")
     log = read_epcis_xml(f"<EventList>{bent}{bent}</EventList>".encode(), "a.xml")
     assert log.frame["flags"].to_list() == [Flag.DOCUMENT_ODD] * 2
+
+
+def test_xml_fields_written_twice():
+    twice = EVENT.replace("<action>", "<epcList><epc>urn:x:2</epc></epcList><action>")
+    twice = twice.replace("<action>", "<eventTime>1999-01-01T00:00:00Z</eventTime><action>")
+    log = read_epcis_xml(f"<EventList>{twice}</EventList>".encode(), "a.xml")
+    assert log.frame.select("epc_code", "event_time", "flags").rows() == [
+        ("urn:x:1", "2024-05-01T10:00:00Z", Flag.DOCUMENT_ODD),
+        ("urn:x:2", "2024-05-01T10:00:00Z", Flag.DOCUMENT_ODD),
+    ]
+
+
+def test_a_value_too_deep_to_show():
+    value = []
+    for _ in range(100_000):
+        value = [value]
+    assert as_text(value) == "[a value nested too deeply to show]"
 
 
 def test_latin_1_xml():
