@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lxml import etree
 
 from scantrail.errors import InputError
 from scantrail.ingest import epcis
@@ -329,6 +330,7 @@ def test_time_and_place():
         ship(1, A, eventTime="2024-05-01T10:00:00", eventTimeZoneOffset="absent"),
         ship(1, A, eventTime=[1]),
         ship(1, A, eventTime="0001-01-01T00:00:00Z", eventTimeZoneOffset="-09:00"),
+        ship(1, A, eventTime="0001-01-01T00:00:00+09:00"),
     )
     assert log.frame.select("event_time", "scan_location").rows() == [
         ("2024-05-01T10:00:00+09:00", "urn:r"),
@@ -340,6 +342,7 @@ def test_time_and_place():
         ("2024-05-01T10:00:00", None),
         ("[1]+09:00", None),
         ("0001-01-01T00:00:00Z", None),
+        ("0001-01-01T00:00:00+09:00", None),
     ]
 
 
@@ -392,6 +395,27 @@ EVENTS = st.builds(
     st.lists(st.sampled_from("abcdefgh"), max_size=3, unique=True),
     st.sampled_from(["ADD", "OBSERVE", "DELETE"]),
 )
+
+
+def as_xml(fields):
+    """The XML of an event made by `pack` or `ship`."""
+    root = etree.Element(fields["type"])
+    for name, value in fields.items():
+        if name != "type":
+            element = etree.SubElement(root, name)
+            element.text = value if isinstance(value, str) else None
+            for code in value if isinstance(value, list) else ():
+                etree.SubElement(element, "epc").text = code
+    return etree.tostring(root).decode()
+
+
+@given(st.lists(EVENTS, max_size=8))
+def test_json_and_xml_of_the_same_events_give_the_same_rows(events):
+    from_json = read(*events)
+    data = f"<EventList>{''.join(map(as_xml, events))}</EventList>".encode()
+    from_xml = read_epcis_xml(data, "a.json")
+    assert from_json.frame.equals(from_xml.frame)
+    assert from_json.rejects.equals(from_xml.rejects)
 
 
 @given(st.lists(EVENTS, max_size=12))
