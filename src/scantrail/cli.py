@@ -7,10 +7,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, NoReturn, Protocol
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from scantrail.errors import InputError, ScantrailError, SettingsError
@@ -29,7 +30,7 @@ sites_app = typer.Typer(no_args_is_help=True, help="Site lists: learn lanes from
 app.add_typer(sites_app, name="sites")
 
 _stderr = Console(stderr=True, highlight=False)
-_FOUND: Final = 2  # exit code of `--fail-on`
+_FOUND: Final = 3  # exit code of `--fail-on`
 _ERROR: Final = 1
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
@@ -46,6 +47,13 @@ Zone = Annotated[
     str | None,
     typer.Option(help="Time zone of times without an offset, e.g. Asia/Seoul (the default)."),
 ]
+
+
+class StageCall(Protocol):
+    """Told of each stage's name as it begins."""
+
+    def __call__(self, name: str, /) -> None:
+        """Begin a stage."""
 
 
 @app.command()
@@ -96,7 +104,7 @@ def detect(
         events = wiring.read_events(log, settings, engine.network.sites)
         if sites is not None and not engine.network.knows_lanes:
             stage("learning lanes")
-            engine = engine.learned_from(events)
+            engine = engine.with_tiers_seen(events).learned_from(events)
         report = engine.judge(events, progress=stage)
         written = output.write(report, out, rejects) if out or rejects else []
     if not quiet:
@@ -129,7 +137,7 @@ def sites_learn(
         if not len(events.frame):
             raise InputError(f"{log} has no readable event to learn from")
         stage("learning lanes")
-        network = wiring.with_tiers_seen(engine, events).learned_from(events).network
+        network = engine.with_tiers_seen(events).learned_from(events).network
         lanes.write_network(network, out)
     summary.show_network(network, events, out)
 
@@ -210,23 +218,25 @@ def _stages(total: int, quiet: bool) -> Iterator[StageCall]:
         yield stage
 
 
-class StageCall:
-    """Told of each stage's name as it begins."""
-
-    def __call__(self, name: str, /) -> None: ...
-
-
 def main() -> None:
     """Run the command line; errors are one sentence on stderr and exit code 1."""
     try:
         code = app(standalone_mode=False)
     except ScantrailError as error:
         _fail(str(error))
-    except typer.TyperError as error:  # pragma: no cover
-        _fail(str(error))
-    sys.exit(code or 0)
+    except typer.Abort:
+        _fail("stopped")
+    except Exception as error:
+        usage = getattr(error, "format_message", None)  # Typer's own usage errors
+        if usage is None:
+            raise
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "scantrail"
+        _fail(f"{usage().rstrip('.')}; see '{command} --help'")
+    else:
+        sys.exit(code or 0)
 
 
-def _fail(text: str) -> None:
-    _stderr.print(f"[bold red]error:[/] {text}", soft_wrap=True)
+def _fail(text: str) -> NoReturn:
+    _stderr.print("[bold red]error:[/]", escape(text), soft_wrap=True)
     sys.exit(_ERROR)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from scantrail.ingest.gs1 import looks_gs1, parse_gs1
 from scantrail.lanes import Network
 from scantrail.vocabulary.chain import STAGE_TIER, Direction, meaning, stage_of
 
@@ -65,6 +66,7 @@ LINKED: Final = pl.Schema(
     }
 )
 
+_GS1_SPELLING: Final = r"^(?:urn:|\]|\(|[Hh][Tt]{2}[Pp]|[0-9]{8})"  # what looks_gs1 may accept
 _Ints = npt.NDArray[np.int64]
 _FEW_WORDS: Final = 256  # distinct steps or types of a log; more is free text
 _NONE: Final = -1  # in integer arrays: null
@@ -89,7 +91,7 @@ def link(events: pl.DataFrame, network: Network) -> tuple[pl.DataFrame, pl.Serie
         `LINKED`, one row per event, in journey order, and the distinct EPC codes that its `epc`
         indexes.
     """
-    epc, codes = _codes(events["epc_code"])
+    epc, codes = _one_code_per_item(*_codes(events["epc_code"]))
     known = _known(events, network) | {"epc": epc}
     order = _order(events, known)
     ordered = {name: values[order] for name, values in known.items()}
@@ -100,6 +102,22 @@ def link(events: pl.DataFrame, network: Network) -> tuple[pl.DataFrame, pl.Serie
     columns = ordered | _history(ordered, same) | _seconds(ordered, same, network)
     columns |= _lanes(ordered, same, network)
     return _frame(columns, same), codes
+
+
+def _one_code_per_item(
+    epc: npt.NDArray[np.uint32], codes: pl.Series
+) -> tuple[npt.NDArray[np.uint32], pl.Series]:
+    """Different spellings of one GS1 code (URN, Digital Link, element string) are one item."""
+    spelled = codes.str.contains(_GS1_SPELLING)
+    if not spelled.any():
+        return epc, codes
+    canonical = [
+        (parse_gs1(code).canonical if gs1 and looks_gs1(code) else None) or code
+        for code, gs1 in zip(codes, spelled, strict=True)
+    ]
+    item, _ = _codes(pl.Series(canonical, dtype=pl.String))
+    _, first = np.unique(item, return_index=True)
+    return item[epc], codes[first]
 
 
 def _codes(texts: pl.Series) -> tuple[npt.NDArray[np.uint32], pl.Series]:

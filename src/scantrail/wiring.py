@@ -65,6 +65,10 @@ class Engine:
         """Judge events by the configured detectors."""
         return pipeline.judge(events, self.network, self.detectors(profile), progress)
 
+    def with_tiers_seen(self, events: Events) -> Engine:
+        """An engine in which sites of unknown tier have the one that their scans show."""
+        return replace(self, network=Network(self.network.sites.with_tiers_seen(events.frame)))
+
     def learned_from(self, events: Events) -> Engine:
         """An engine whose lanes, and whose companies if none are configured, are this log's."""
         network = learn(link(fill_gaps(events.frame, self.network.sites), self.network)[0], self.network.sites)

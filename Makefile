@@ -1,0 +1,55 @@
+# `make run` starts the service, `make test` runs the tests; both set everything up themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+
+.PHONY: help install dev run test check format bench clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'scantrail needs Python 3.11 or newer; set PYTHON=python3.x'; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { rm -rf $(VENV); echo 'python3-venv is missing: sudo apt-get install python3-venv'; exit 1; }
+
+$(VENV)/.installed: $(BIN)/python pyproject.toml
+	@echo 'installing scantrail into $(VENV) …'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.installed
+	@echo 'installing the tools for tests …'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev 2>/dev/null || \
+	  { $(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1' && \
+	    $(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev; }
+	@touch $@
+
+install: $(VENV)/.installed ## Set up .venv with what serving needs
+
+dev: $(VENV)/.dev ## … and with what tests need
+
+run: install ## Start the service on 127.0.0.1:8000 with the demo chain
+	@$(BIN)/scantrail serve --port $(PORT)
+
+test: dev ## Run every test, with coverage
+	@$(BIN)/python -m pytest -n auto --cov --cov-report=term --cov-report=xml
+
+check: dev ## Lint, types, import layers, doctests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -W error -m pytest --doctest-modules --no-header -q src
+
+format: dev ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: dev ## Measure speed as ratios and write docs/benchmarks.md
+	$(BIN)/python benchmarks/run.py
+
+clean: ## Remove everything that was set up
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage coverage.xml
