@@ -165,7 +165,7 @@ _DEMO: Final = Chain(
         (_A, "2056713"),
         (_C, "1207789"),
     ),
-    dwell_days=(14.0, 9.0, 13.0, 6.0, 14.0),
+    dwell_days=(20.0, 13.0, 20.0, 8.0, 25.0),
 )
 
 _SECOND: Final = Chain(
@@ -222,7 +222,7 @@ _SECOND: Final = Chain(
         (_C, "1149026"),
         (_A, "4055318"),
     ),
-    dwell_days=(6.0, 3.0, 20.0, 9.0, 8.0),
+    dwell_days=(9.0, 5.0, 26.0, 11.0, 12.0),
 )
 
 CHAINS: Final[Mapping[str, Chain]] = MappingProxyType({"demo": _DEMO, "second": _SECOND})

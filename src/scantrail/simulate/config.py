@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from scantrail.errors import SettingsError
 from scantrail.simulate.chains import CHAINS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MAX_EPCS: Final = 10_000_000
 

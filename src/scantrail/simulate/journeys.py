@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from scantrail.simulate.network import Ints, Network
 
 _OWN_AREA: Final = 0.6  # share of a wholesaler's goods that stay with the shops of its own area
-_DWELL_SPREAD: Final = 0.4
+_DWELL_SPREAD: Final = 0.5
 _SHORTEST_STAY: Final = 6 * HOUR
 _SHELF_SECONDS: Final = 20 * 60
 

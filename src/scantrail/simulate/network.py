@@ -186,7 +186,7 @@ def network(chain_name: str) -> Network:
         hub=np.arange(2 * plants, 2 * plants + regions, dtype=np.int64),
         wholesaler=np.arange(first_w, first_r, dtype=np.int64).reshape(regions, -1),
         retailer=np.arange(first_r, first_r + regions * shops, dtype=np.int64).reshape(regions, -1),
-        pace=0.8 + 0.4 * ((turn * 0.618034) % 1.0),
+        pace=(0.8 + 0.4 * ((turn * 0.618034) % 1.0)).astype(np.float64),
     )
 
 

@@ -130,8 +130,7 @@ class Trails:
         """Add scans beside the slots, in the item's own code."""
         none = np.full(item.size, -1, dtype=np.int64)
         label = np.full(item.size, kind, dtype=np.int64)
-        wide = [np.asarray(a, dtype=np.int64) for a in (item, stage, site, time)]
-        self.extra.append(Extra(*wide, label, none, none))
+        self.extra.append(Extra(item, stage, site, time, label, none, none))
 
     def last(self, item: Ints) -> Ints:
         """The last slot of each item that the log has."""

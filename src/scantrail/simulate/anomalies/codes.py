@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from scantrail.simulate.anomalies.draw import one_each
+from scantrail.simulate.anomalies.draw import any_slot, one_each
 from scantrail.simulate.network import DAY
 from scantrail.simulate.trails import AGG, WMS_OUT
 
@@ -60,7 +60,7 @@ _FAKES: Final[tuple[Callable[[list[str], np.random.Generator], str], ...]] = (
 
 def fake_codes(trails: Trails, count: int, kind: int, rng: np.random.Generator) -> None:
     """Give items a code that no producer would write, on all their scans."""
-    item = trails.pick(trails.visible.any(axis=1), count, rng)
+    item = trails.pick(any_slot(trails.visible), count, rng)
     which = np.arange(item.size) % len(_FAKES)
     for i, variant in zip(item, which, strict=True):
         trails.code[i] = len(trails.codes)

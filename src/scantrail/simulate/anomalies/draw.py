@@ -40,6 +40,12 @@ def one_each(allowed: Bools, rng: np.random.Generator) -> Ints:
     return result
 
 
+def any_slot(allowed: Bools) -> Bools:
+    """Whether each row has a True."""
+    result: Bools = np.any(allowed, axis=1)
+    return result
+
+
 def pick_pair(
     trails: Trails,
     pairs: tuple[tuple[int, int], ...],
@@ -51,7 +57,7 @@ def pick_pair(
 
     Returns item, first slot, second slot.
     """
-    item = trails.pick(possible.any(axis=1), count, rng)
+    item = trails.pick(any_slot(possible), count, rng)
     which = one_each(possible[item], rng) if item.size else np.zeros(0, dtype=np.int64)
     table = np.array(pairs, dtype=np.int64)
     return item, table[which, 0], table[which, 1]

@@ -71,9 +71,11 @@ def skew_clock(trails: Trails, count: int, kind: int, rng: np.random.Generator) 
     ahead = int(rng.integers(2 * HOUR, 6 * HOUR))
     mine = there[:, None]
     at = trails.time[mine, np.arange(SLOTS)]
-    skewed = (at >= times[start]) & (at <= times[start + length - 1])
-    skewed &= trails.visible[there] & (trails.site[there] == shop)
-    skewed &= _still_ordered(at, at + np.where(skewed, ahead, 0), trails.visible[there])[:, None]
+    inside = (at >= times[start]) & (at <= times[start + length - 1])
+    seen = trails.visible[there]
+    inside = np.logical_and(inside, seen & (trails.site[there] == shop))
+    ordered = _still_ordered(at, at + np.where(inside, ahead, 0), seen)
+    skewed: Bools = np.logical_and(inside, ordered[:, None])
     trails.time[there] += np.where(skewed, ahead, 0)
     trails.kind[there] = np.where(skewed, kind, trails.kind[there])
     trails.taken[there[skewed.any(axis=1)]] = True

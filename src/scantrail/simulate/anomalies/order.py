@@ -9,6 +9,7 @@ import numpy as np
 from scantrail.simulate.anomalies.draw import (
     STAYS,
     TRIPS,
+    any_slot,
     both_seen,
     minutes,
     next_time,
@@ -79,13 +80,13 @@ def commission_twice(trails: Trails, count: int, kind: int, rng: np.random.Gener
 
 
 def burst(trails: Trails, count: int, kind: int, rng: np.random.Generator) -> None:
-    """Scan one item 12 to 30 more times at one reader, seconds apart."""
+    """Scan one item 8 to 20 more times at one reader, seconds apart."""
     room = next_time(trails) - trails.time > HOUR // 2
     allowed = trails.visible & room
-    item = trails.pick(allowed.any(axis=1), count, rng)
+    item = trails.pick(any_slot(allowed), count, rng)
     slot = one_each(allowed[item], rng)
     trails.kind[item, slot] = kind
-    repeats = rng.integers(12, 31, item.size)
+    repeats = rng.integers(8, 21, item.size)
     row = np.repeat(np.arange(item.size), repeats)
     steps = rng.integers(5, 41, row.size)
     passed = _running(steps, row)

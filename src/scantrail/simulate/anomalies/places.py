@@ -8,6 +8,7 @@ import numpy as np
 
 from scantrail.simulate.anomalies.draw import (
     TRIPS,
+    any_slot,
     both_seen,
     minutes,
     one_each,
@@ -42,7 +43,7 @@ def two_places(trails: Trails, count: int, kind: int, rng: np.random.Generator) 
     """Scan an item at a second place of the same tier in the very same second."""
     seen = trails.visible.copy()
     seen[:, 0] = False
-    item = trails.pick(seen.any(axis=1), count, rng)
+    item = trails.pick(any_slot(seen), count, rng)
     slot = one_each(seen[item], rng)
     trails.kind[item, slot] = kind
     elsewhere = other_site(trails, trails.site[item, slot].astype(np.int64), 20.0, rng)
@@ -88,14 +89,14 @@ def _skip_wholesaler(trails: Trails, count: int, kind: int, rng: np.random.Gener
     for slot in (W_IN, W_OUT):
         trails.here[item, slot] = trails.planned[item, slot] = False
     region = _other_region(trails, trails.site[item, HUB_OUT].astype(np.int64), rng)
-    _send(trails, item, HUB_OUT, R_IN, trails.net.retailer[region], rng)
+    _send(trails, item, (HUB_OUT, R_IN), trails.net.retailer[region], rng)
     trails.kind[item, R_IN] = kind
 
 
 def _unknown_place(trails: Trails, count: int, kind: int, rng: np.random.Generator) -> None:
     allowed = trails.visible.copy()
     allowed[:, [s for s in range(allowed.shape[1]) if s not in (HUB_IN, HUB_OUT, W_IN, W_OUT)]] = 0
-    item = trails.pick(allowed.any(axis=1), count, rng)
+    item = trails.pick(any_slot(allowed), count, rng)
     slot = one_each(allowed[item], rng)
     listed = trails.net.listed
     trails.site[item, slot] = np.where(slot >= W_IN, listed, listed + 1)
@@ -128,12 +129,12 @@ def divert(trails: Trails, count: int, kind: int, rng: np.random.Generator) -> N
     region = (net.region[hub] + 2) % len(net.hub)
     shops = net.retailer[region]
     trails.site[item, R_IN:] = shops[np.arange(item.size), one_each(shops >= 0, rng)][:, None]
-    _send(trails, item, HUB_OUT, W_IN, net.wholesaler[region], rng)
+    _send(trails, item, (HUB_OUT, W_IN), net.wholesaler[region], rng)
     trails.kind[item, W_IN] = kind
 
     item = trails.pick(seen[:, W_OUT] & seen[:, R_IN], count - count // 2, rng)
     region = _other_region(trails, trails.site[item, W_OUT].astype(np.int64), rng)
-    _send(trails, item, W_OUT, R_IN, net.retailer[region], rng)
+    _send(trails, item, (W_OUT, R_IN), net.retailer[region], rng)
     trails.kind[item, R_IN] = kind
 
 
@@ -143,9 +144,10 @@ def _other_region(trails: Trails, site: Ints, rng: np.random.Generator) -> Ints:
 
 
 def _send(
-    trails: Trails, item: Ints, left: int, came: int, options: Ints, rng: np.random.Generator
+    trails: Trails, item: Ints, trip: tuple[int, int], options: Ints, rng: np.random.Generator
 ) -> None:
-    """Send items from slot `left` to one of their options at slot `came`, and all that follows."""
+    """Send items to one of their options by a trip (slot left, slot came); the rest follows."""
+    left, came = trip
     if not item.size:
         return
     to = options[np.arange(item.size), one_each(options >= 0, rng)]

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from scantrail.simulate.network import Ints
     from scantrail.simulate.trails import Trails
 
-_LONG: Final = (4.0, 8.0)  # times the usual stay
+_LONG: Final = (4.0, 6.5)  # times the usual stay
 
 
 def _move(trails: Trails, item: Ints, slot: Ints, time: Ints, rng: np.random.Generator) -> None:
@@ -49,16 +49,18 @@ def stay_short(trails: Trails, count: int, kind: int, rng: np.random.Generator) 
 
 
 def stay_long(trails: Trails, count: int, kind: int, rng: np.random.Generator) -> None:
-    """Stay four to eight times as long as the rest of the batch."""
-    stay = np.stack([trails.time[:, b] - trails.time[:, a] for a, b in STAYS], axis=1)
-    came = np.stack([trails.time[:, a] for a, _ in STAYS], axis=1)
-    room = (trails.cal.end - 3 * DAY - came) / np.maximum(stay, 1)
+    """Stay four to six and a half times as long as is usual there."""
+    net, end = trails.net, trails.cal.end - 3 * DAY
+    days = net.chain.dwell_days
+    usual = np.stack(
+        [days[i] * DAY * net.pace[trails.site[:, a]] for i, (a, _) in enumerate(STAYS)], axis=1
+    )
+    room = np.stack([end - trails.time[:, a] for a, _ in STAYS], axis=1) / usual
     possible = both_seen(trails, STAYS) & (room > _LONG[0])
-    item, first, left = pick_pair(trails, STAYS, possible, count, rng)
-    length = trails.time[item, left] - trails.time[item, first]
-    most = (trails.cal.end - 3 * DAY - trails.time[item, first]) / np.maximum(length, 1)
-    factor = rng.uniform(_LONG[0], np.clip(most, *_LONG), item.size)
-    ready = trails.time[item, first] + (length * factor).astype(np.int64)
+    item, came, left = pick_pair(trails, STAYS, possible, count, rng)
+    which = np.searchsorted(np.array([a for a, _ in STAYS]), came)
+    factor = rng.uniform(_LONG[0], np.clip(room[item, which], *_LONG), item.size)
+    ready = trails.time[item, came] + (usual[item, which] * factor).astype(np.int64)
     site = trails.site[item, left].astype(np.int64)
     _move(trails, item, left, trails.cal.arrive(ready, site, rng), rng)
     trails.kind[item, left] = kind
@@ -95,7 +97,7 @@ def leave_cohort(trails: Trails, count: int, kind: int, rng: np.random.Generator
     apart = count // 3
     _other_customer(trails, apart, kind, rng)
     pairs = STAYS[:3]  # a batch is together until the wholesaler
-    arrival = {out: came for out, came in TRIPS}
+    arrival = dict(TRIPS)
     item, came, left = pick_pair(trails, pairs, both_seen(trails, pairs), count - apart, rng)
     ahead = rng.random(item.size) < 0.5
     factor = np.where(ahead, rng.uniform(0.4, 0.65, item.size), rng.uniform(1.5, 2.2, item.size))
