@@ -190,14 +190,14 @@ def network(chain_name: str) -> Network:
     )
 
 
-def _clock(seconds: int, *, always: bool) -> str:
-    return "" if always else f"{seconds // 3600:02d}:{seconds % 3600 // 60:02d}"
+def _clock(seconds: int, *, always: bool) -> str | None:
+    return None if always else f"{seconds // 3600:02d}:{seconds % 3600 // 60:02d}"
 
 
 def site_table(net: Network) -> pl.DataFrame:
     """The site list: ids, names, coordinates in degrees, tier as a word, local opening hours.
 
-    `opens` and `closes` are 'HH:MM' in the site's own time, both empty where it never closes.
+    `opens` and `closes` are 'HH:MM' in the site's own time, both null where it never closes.
     """
     n = net.listed
     always = [bool(net.closes[i] - net.opens[i] == DAY) for i in range(n)]
@@ -209,7 +209,7 @@ def site_table(net: Network) -> pl.DataFrame:
             "scan_location": [s.name for s in sites],
             "Latitude": [s.at[0] for s in sites],
             "Longitude": [s.at[1] for s in sites],
-            "factory_locations": [s.served_by for s in sites],
+            "factory_locations": [s.served_by or None for s in sites],
             "tier": [s.tier.name.lower() for s in sites],
             "opens": [_clock(int(net.opens[i]), always=always[i]) for i in range(n)],
             "closes": [_clock(int(net.closes[i]), always=always[i]) for i in range(n)],

@@ -33,6 +33,10 @@ def _with(place: int, text: str, parts: list[str]) -> str:
     return ".".join([*parts[:place], text, *parts[place + 1 :]])
 
 
+def _without(place: int, parts: list[str]) -> str:
+    return ".".join([*parts[:place], *parts[place + 1 :]])
+
+
 def _year(parts: list[str], years: int) -> str:
     return _with(_DATE, f"{int(parts[_DATE][:4]) + years}{parts[_DATE][4:6]}28", parts)
 
@@ -42,7 +46,7 @@ def _digits(rng: np.random.Generator, count: int) -> str:
 
 
 _FAKES: Final[tuple[Callable[[list[str], np.random.Generator], str], ...]] = (
-    lambda p, rng: ".".join(p[: int(rng.integers(2, 6))]),  # parts are missing
+    lambda p, rng: _without(int(rng.integers(1, 5)), p),  # a part is missing
     lambda p, _: ".".join([*p, "01"]),  # a part too many
     lambda p, rng: _with(0, f"0{int(rng.integers(11, 99))}", p),  # unknown header
     lambda p, rng: _with(_COMPANY, "99" + _digits(rng, 5), p),  # unknown company

@@ -71,7 +71,7 @@ def skew_clock(trails: Trails, count: int, kind: int, rng: np.random.Generator) 
     ahead = int(rng.integers(2 * HOUR, 6 * HOUR))
     mine = there[:, None]
     at = trails.time[mine, np.arange(SLOTS)]
-    inside = (at >= times[start]) & (at <= times[start + length - 1])
+    inside: Bools = (at >= times[start]) & (at <= times[start + length - 1])
     seen = trails.visible[there]
     inside = np.logical_and(inside, seen & (trails.site[there] == shop))
     ordered = _still_ordered(at, at + np.where(inside, ahead, 0), seen)
@@ -85,7 +85,7 @@ def _still_ordered(old: Ints, new: Ints, seen: Bools) -> Bools:
     """Rows whose seen times still rise from left to right."""
     top = np.maximum.accumulate(np.where(seen, new, old.min()), axis=1)
     before = np.concatenate([np.full((len(top), 1), -1), top[:, :-1]], axis=1)
-    result: Bools = (~seen | (new > before)).all(axis=1)
+    result: Bools = np.all(~seen | (new > before), axis=1)
     return result
 
 
