@@ -65,7 +65,8 @@ class Noise:
         missed: Of all scans, those that were never read (never two in a row of one item).
         double: Of all scans, those read again 2-60 seconds later.
         late: Of all scans, those uploaded 2-72 hours after they were made.
-        rare_lane: Of all batches, those that go by a secondary but legal lane.
+        rare_lane: Of the batches that ship to a wholesaler, those that go by a secondary but
+            legal lane: by way of the next region's hub, or to that region's wholesaler.
         mid_life: Of all batches, those whose history starts at the hub.
         returned: Of all sold items, those brought back to the shop by the customer.
         overtime: Of all departures, those up to 40 minutes after closing time.
@@ -75,7 +76,7 @@ class Noise:
     missed: float = 0.01
     double: float = 0.005
     late: float = 0.01
-    rare_lane: float = 0.005
+    rare_lane: float = 0.02
     mid_life: float = 0.005
     returned: float = 0.02
     overtime: float = 0.01

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from scantrail.simulate.clock import Calendar
     from scantrail.simulate.config import SimulationConfig
     from scantrail.simulate.items import Items
-    from scantrail.simulate.network import Ints, Network
+    from scantrail.simulate.network import Bools, Ints, Network
 
 _OWN_AREA: Final = 0.6  # share of a wholesaler's goods that stay with the shops of its own area
 _DWELL_SPREAD: Final = 0.5
@@ -105,8 +106,8 @@ def _to_wholesaler(trails: Trails, planner: _Planner) -> None:
     plant = items.plant[first]
     hubs = np.array([p.hubs for p in net.chain.plants])[plant]
     region = planner.choose(np.tile(np.arange(hubs.shape[1]), (plant.size, 1)), hubs)
-    rare = rng.random(plant.size) < trails.config.noise.rare_lane
-    by_hub = rare & (rng.random(plant.size) < 0.5)
+    going = np.flatnonzero(items.reached[first] >= SLOT_STAGE[W_IN])
+    rare, by_hub = _rare_lanes(plant.size, going, trails.config.noise.rare_lane, rng)
     neighbour = (region + 1) % hubs.shape[1]
     hub, hub2 = net.hub[region], net.hub[np.where(by_hub, neighbour, region)]
     served = net.wholesaler[np.where(rare, neighbour, region)]
@@ -129,6 +130,16 @@ def _to_wholesaler(trails: Trails, planner: _Planner) -> None:
         trails.time[:, slot], trails.site[:, slot] = time[slot][batch], place[batch]
     transfer = by_hub[batch] & (items.reached >= SLOT_STAGE[W_IN])
     trails.planned[:, HUB2_IN : HUB2_OUT + 1] = transfer[:, None]
+
+
+def _rare_lanes(
+    count: int, going: Ints, share: float, rng: np.random.Generator
+) -> tuple[Bools, Bools]:
+    """Which of the batches go by a rare lane, and which of those by way of a second hub."""
+    rare, by_hub = np.zeros(count, dtype=np.bool_), np.zeros(count, dtype=np.bool_)
+    chosen = rng.choice(going, math.ceil(share * going.size), replace=False)
+    rare[chosen], by_hub[chosen[::2]] = True, True
+    return rare, by_hub
 
 
 def _line_lag(count: int, rng: np.random.Generator) -> Ints:

@@ -59,6 +59,7 @@ def miss_reads(trails: Trails, rng: np.random.Generator) -> None:
     """Lose single scans, never two in a row of one item and never an item's only one."""
     seen = trails.visible
     lost = seen & (rng.random(seen.shape) < trails.config.noise.missed)
+    lost[:, RETURN] = False  # a return is typed in by hand
     before = np.zeros(len(seen), dtype=np.bool_)  # was the scan before this one lost?
     kept = np.zeros(len(seen), dtype=np.bool_)
     for slot in range(SLOTS):
