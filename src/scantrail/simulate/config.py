@@ -104,7 +104,7 @@ class SimulationConfig:
         epcs: Number of items made; about 4.6 times as many events come out.
         seed: Any whole number from 0.
         chain: Which network: "demo" or "second" (other sites, lanes, products and paces).
-        anomaly_rate: Share of the items that get an anomaly, 0 to 0.3.
+        anomaly_rate: Share of the items that get an anomaly, 0 to 0.5.
         mix: Weight per kind of anomaly; kinds that are absent get none.
         noise: Shares of ordinary, unlabelled noise.
         start: First day of the log, local to the sites (Asia/Seoul).
@@ -140,7 +140,7 @@ class SimulationConfig:
             )
         if self.chain not in CHAINS:
             raise SettingsError(f"chain is {self.chain!r}; it must be one of {', '.join(CHAINS)}")
-        _check_share("anomaly_rate", self.anomaly_rate, 0.3)
+        _check_share("anomaly_rate", self.anomaly_rate, 0.5)
         self._check_start()
         self._check_mix()
 

@@ -52,8 +52,9 @@ _FASTEST_KM_PER_HOUR: Final = 85.0
 
 
 def travel(km: Floats, rng: np.random.Generator) -> Ints:
-    """Seconds on the road: about 60 km/h plus handling, at least an hour, never above 85 km/h."""
-    hours = 0.5 + km / _KM_PER_HOUR * rng.lognormal(0.0, 0.22, km.size)
+    """Seconds on the road: about 60 km/h plus loading, at least an hour, never above 85 km/h."""
+    loading = 0.5 + 0.6 * rng.lognormal(0.0, 0.45, km.size)
+    hours = loading + km / _KM_PER_HOUR * rng.lognormal(0.0, 0.22, km.size)
     floor = np.maximum(_MIN_HOURS, 0.25 + km / _FASTEST_KM_PER_HOUR)
     return (np.maximum(hours, floor) * HOUR).astype(np.int64)
 

@@ -16,7 +16,7 @@ from scantrail.simulate.anomalies.catalog import KINDS, quotas
         ({"epcs": 1.5}, "epcs is 1.5"),
         ({"seed": -1}, "seed is -1"),
         ({"chain": "third"}, "chain is 'third'; it must be one of demo, second"),
-        ({"anomaly_rate": 0.5}, "anomaly_rate is 0.5; it must be a share from 0 to 0.3"),
+        ({"anomaly_rate": 0.6}, "anomaly_rate is 0.6; it must be a share from 0 to 0.5"),
         ({"anomaly_rate": math.nan}, "anomaly_rate is nan"),
         ({"mix": {"jmup": 1}}, "mix names 'jmup'; the kinds of anomaly are epcFake"),
         ({"mix": {"jump": -1}}, "mix['jump'] is -1"),

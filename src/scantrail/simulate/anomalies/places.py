@@ -179,3 +179,4 @@ def clone(trails: Trails, count: int, kind: int, rng: np.random.Generator) -> No
         middle = start + (end - start) // 2 if low < 0.5 else end - 10 * HOUR
         time = np.where(waited < middle, waited, time)
         trails.insert(item, SLOT_STAGE[np.where(shop, slots[1], slots[0])], elsewhere, time, kind)
+    trails.kind[item, left] = kind  # the step back from the second trail is as odd as the one to it
