@@ -1,0 +1,1 @@
+"""What goes wrong in a chain, one function a kind, gathered in `catalog.KINDS`."""
