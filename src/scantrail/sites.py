@@ -19,7 +19,7 @@ import polars as pl
 
 from scantrail.errors import SitesError
 from scantrail.ingest.files import read_bytes, to_utf8
-from scantrail.vocabulary.chain import Tier
+from scantrail.vocabulary.chain import Tier, meaning
 
 EARTH_RADIUS_KM: Final = 6371.0088  # mean radius, IUGG
 
@@ -152,9 +152,49 @@ class Sites:
         chord = half[:, 0] + np.cos(a[:, 0]) * np.cos(b[:, 0]) * half[:, 1]
         return (2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(chord))).astype(np.float32)
 
+    def with_tiers_seen(self, events: pl.DataFrame) -> Sites:
+        """A list in which sites of unknown tier have the one that their scans show.
+
+        Args:
+            events: `vocabulary.events.EVENTS`.
+
+        Returns:
+            The list; a tier is taken where at least nine in ten of the scans at the site whose
+            words name a single tier name that one, and at least three do.
+        """
+        if not self.table["tier"].null_count():
+            return self
+        seen = _tiers_seen(events, self)
+        table = self.table.with_row_index("site").join(seen, on="site", how="left")
+        filled = table.with_columns(tier=pl.coalesce("tier", "seen"))
+        return Sites(filled.select(SITES.names()))
+
     def name(self, index: int) -> str | None:
         """The name of a site by index, None where unknown."""
         return str(self.table["scan_location"][index]) if 0 <= index < len(self) else None
+
+
+def _tiers_seen(events: pl.DataFrame, sites: Sites) -> pl.DataFrame:
+    """`site` (index) and `seen` (tier) where a site's scans agree on one."""
+    words = ["business_step", "event_type"]
+    at = sites.index(events["location_id"], events["scan_location"])
+    counted = (
+        events.select(words)
+        .with_columns(site=pl.Series(at).cast(pl.Int64))
+        .group_by("site", *words)
+        .len()
+        .rows(named=True)
+    )
+    votes = [
+        {"site": row["site"], "seen": tiers.bit_length() - 1, "len": row["len"]}
+        for row in counted
+        if (tiers := meaning(row["business_step"], row["event_type"]).tiers).bit_count() == 1
+    ]
+    schema = {"site": pl.UInt32, "seen": pl.Int8, "len": pl.UInt32}
+    known = [vote for vote in votes if 0 <= vote["site"] < len(sites)]
+    table = pl.DataFrame(known, schema=schema).group_by("site", "seen").agg(pl.col("len").sum())
+    share = pl.col("len") / pl.col("len").sum().over("site")
+    return table.filter((share >= 0.9) & (pl.col("len") >= 3)).select("site", "seen")
 
 
 def no_sites() -> Sites:
