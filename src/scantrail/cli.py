@@ -230,6 +230,8 @@ def main() -> None:
         usage = getattr(error, "format_message", None)  # Typer's own usage errors
         if usage is None:
             raise
+        if not usage():  # no command was given: the help has been shown
+            sys.exit(_ERROR)
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "scantrail"
         _fail(f"{usage().rstrip('.')}; see '{command} --help'")
