@@ -61,11 +61,14 @@ def detect(
     log: Log,
     sites: SitesOption = None,
     out: Annotated[
-        Path | None, typer.Option(help="Verdicts: .parquet, .csv, .json or .jsonl; one row an event.")
+        Path | None,
+        typer.Option(help="Verdicts: .parquet, .csv, .json or .jsonl; one row an event."),
     ] = None,
     rejects: Annotated[
         Path | None,
-        typer.Option(help="Where to write rejected rows (CSV). Default: beside OUT, if there are any."),
+        typer.Option(
+            help="Where to write rejected rows (CSV). Default: beside OUT, if there are any."
+        ),
     ] = None,
     rules: Annotated[
         str | None, typer.Option(help="Rule profile: [bold]default[/] or [bold]source[/].")
@@ -99,7 +102,7 @@ def detect(
         thresholds={"companies": companies.split(",")} if companies else None,
     )
     engine = wiring.engine(settings)
-    with _stages(5, quiet) as stage:
+    with _stages(5, quiet=quiet) as stage:
         stage("reading")
         events = wiring.read_events(log, settings, engine.network.sites)
         if sites is not None and not engine.network.knows_lanes:
@@ -117,7 +120,9 @@ def detect(
 @sites_app.command("learn")
 def sites_learn(
     log: Log,
-    out: Annotated[Path, typer.Option(help="Folder to write sites.csv, lanes.csv, dwells.csv … to.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder to write sites.csv, lanes.csv, dwells.csv … to.")
+    ],
     sites: Annotated[Path, typer.Option(help="Site list (CSV) with coordinates.")],
     zone: Zone = None,
 ) -> None:
@@ -202,9 +207,14 @@ def version() -> None:
 
 
 @contextmanager
-def _stages(total: int, quiet: bool) -> Iterator[StageCall]:
+def _stages(total: int, *, quiet: bool) -> Iterator[StageCall]:
     """A progress bar over named stages, on stderr, gone when done."""
-    columns = (SpinnerColumn(), TextColumn("{task.description:<16}"), BarColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description:<16}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+    )
     hidden = quiet or not _stderr.is_terminal
     with Progress(*columns, console=_stderr, transient=True, disable=hidden) as progress:
         task = progress.add_task("", total=total)

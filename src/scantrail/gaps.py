@@ -59,10 +59,7 @@ def _fill_places(events: pl.DataFrame, nameless: pl.Expr) -> pl.DataFrame:
     ) & pl.any_horizontal(pl.col(f"{name}_before").is_not_null() for name in _PLACE)
     filled = ordered.with_columns(around).with_columns(gap=nameless, agree=agree)
     named = [
-        pl.when(pl.col("gap") & pl.col("agree"))
-        .then(f"{name}_before")
-        .otherwise(name)
-        .alias(name)
+        pl.when(pl.col("gap") & pl.col("agree")).then(f"{name}_before").otherwise(name).alias(name)
         for name in _PLACE
     ]
     inferred = (pl.col("gap") & pl.col("agree")).cast(pl.UInt16) * int(Flag.SITE_INFERRED)

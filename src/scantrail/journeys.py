@@ -244,7 +244,9 @@ def _untie(events: pl.DataFrame, order: _Ints, tied: npt.NDArray[np.bool_]) -> _
     return order
 
 
-def _history(ordered: dict[str, npt.NDArray[np.generic]], same: npt.NDArray[np.bool_]) -> dict[str, npt.NDArray[np.generic]]:
+def _history(
+    ordered: dict[str, npt.NDArray[np.generic]], same: npt.NDArray[np.bool_]
+) -> dict[str, npt.NDArray[np.generic]]:
     """Position and what happened earlier in the same journey."""
     count = np.arange(len(same), dtype=np.int64)
     start = np.maximum.accumulate(np.where(same, 0, count))
@@ -282,7 +284,8 @@ def _seconds(
     member[:-1] |= again[1:]
     group = np.cumsum(~again)[member]
     table = pl.DataFrame(
-        {"group": group} | {name: ordered[name][member] for name in ("place", "site", "tier", "words")}
+        {"group": group}
+        | {name: ordered[name][member] for name in ("place", "site", "tier", "words")}
     ).with_columns(plant=pl.Series(network.sites.plant[ordered["site"][member].astype(np.int32)]))
     counted = table.select(
         steps=pl.col("words").n_unique().over("group") > 1,
@@ -310,7 +313,9 @@ def _lanes(
     return dict(network.between(before, here))
 
 
-def _frame(columns: dict[str, npt.NDArray[np.generic]], same: npt.NDArray[np.bool_]) -> pl.DataFrame:
+def _frame(
+    columns: dict[str, npt.NDArray[np.generic]], same: npt.NDArray[np.bool_]
+) -> pl.DataFrame:
     """Arrays into `LINKED`: -1 becomes null, and previous values stand beside each event."""
     frame = pl.DataFrame({**columns, "same": same})
     nulls = [pl.when(pl.col(name) >= 0).then(name).alias(name) for name in _NULLABLE]

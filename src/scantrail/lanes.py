@@ -44,9 +44,7 @@ DWELLS: Final = pl.Schema(
 )
 
 #: One row per pair of stages that followed each other in history, with how often.
-TRANSITIONS: Final = pl.Schema(
-    {"prev_stage": pl.Int8(), "stage": pl.Int8(), "count": pl.UInt32()}
-)
+TRANSITIONS: Final = pl.Schema({"prev_stage": pl.Int8(), "stage": pl.Int8(), "count": pl.UInt32()})
 
 _DENSE: Final = 1500  # sites; up to here, every pair has its cell in a table
 _LEAST_SPREAD: Final = 0.2  # of log hours: no lane is punctual to less than a fifth
@@ -176,13 +174,13 @@ def learn(journeys: pl.DataFrame, sites: Sites) -> Network:
             batches="batches",
             hours_median=pl.col("median").exp(),
             log_spread="spread",
-        ).cast(dict(LANES)),
+        ).cast(LANES),
         dwells.select(
             location_id=ids.gather(dwells["site"]),
             stays="count",
             hours_median=pl.col("median").exp(),
             log_spread="spread",
-        ).cast(dict(DWELLS)),
+        ).cast(DWELLS),
         _transitions(journeys),
         _speed_limit(trips, lanes),
     )
@@ -191,7 +189,7 @@ def learn(journeys: pl.DataFrame, sites: Sites) -> Network:
 def _transitions(journeys: pl.DataFrame) -> pl.DataFrame:
     pair = ["prev_stage", "stage"]
     counted = journeys.lazy().select(pair).drop_nulls().group_by(pair).agg(count=pl.len())
-    return counted.sort(pair).collect().cast(dict(TRANSITIONS))
+    return counted.sort(pair).collect().cast(TRANSITIONS)
 
 
 def _summary(trips: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
@@ -224,7 +222,7 @@ def _speed_limit(trips: pl.DataFrame, lanes: pl.DataFrame) -> float | None:
 
 
 def write_network(network: Network, folder: Path) -> None:
-    """Write `sites.csv`, `lanes.csv`, `dwells.csv`, `transitions.csv`, `speeds.csv` into a folder."""
+    """Write the site list, `lanes.csv`, `dwells.csv`, `transitions.csv` and `speeds.csv`."""
     folder.mkdir(parents=True, exist_ok=True)
     hhmm = [
         pl.when(pl.col(name).is_not_null())
@@ -246,7 +244,9 @@ def write_network(network: Network, folder: Path) -> None:
         "scan_location",
         pl.col("latitude").alias("Latitude"),
         pl.col("longitude").alias("Longitude"),
-        factory_locations=pl.Series([None if p is None else names[p] for p in plants], dtype=pl.String),
+        factory_locations=pl.Series(
+            [None if p is None else names[p] for p in plants], dtype=pl.String
+        ),
         tier=pl.col("tier").replace_strict(
             dict(enumerate(("factory", "warehouse", "hub", "wholesaler", "retailer"))),
             default=None,
@@ -258,7 +258,9 @@ def write_network(network: Network, folder: Path) -> None:
     network.lanes.write_csv(folder / "lanes.csv", float_precision=6)
     network.dwells.write_csv(folder / "dwells.csv", float_precision=6)
     network.transitions.write_csv(folder / "transitions.csv")
-    limit = pl.DataFrame({"speed_limit_kmh": [network.speed_limit_kmh]}, {"speed_limit_kmh": pl.Float64})
+    limit = pl.DataFrame(
+        {"speed_limit_kmh": [network.speed_limit_kmh]}, {"speed_limit_kmh": pl.Float64}
+    )
     limit.write_csv(folder / "speeds.csv")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -72,7 +71,7 @@ def _write(frame: pl.DataFrame, path: Path) -> None:
     part = path.with_name(f".{path.name}.part")
     try:
         _WRITERS[path.suffix.lower()](frame, part)
-        os.replace(part, path)
+        part.replace(path)
     except (OSError, pl.exceptions.PolarsError) as error:
         part.unlink(missing_ok=True)
         raise OutputError(f"{path} can't be written: {error}") from error

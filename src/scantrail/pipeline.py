@@ -65,7 +65,7 @@ def _ask(
     for detector in detectors:
         try:
             answers[detector.name] = detector.judge(journeys)
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever one raises, the others must still answer
             _log.exception("detector %s failed; the verdicts are degraded", detector.name)
             answers[detector.name] = None
     return answers, tuple(name for name, answer in answers.items() if answer is None)

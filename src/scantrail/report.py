@@ -54,7 +54,7 @@ def file_statistics(report: Report) -> pl.DataFrame:
 
 
 def kinds(report: Report) -> pl.DataFrame:
-    """Events and EPCs per kind found, and the highest score: `kind`, `events`, `epcs`, `highest`."""
+    """Events, EPCs and highest score per kind found: `kind`, `events`, `epcs`, `highest`."""
     claims = report.claims
     codes = report.verdicts.select("row", "epc_code")
     return (

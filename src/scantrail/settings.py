@@ -65,7 +65,9 @@ def _put(values: dict[str, Any], path: list[str], text: str) -> None:
         values = values.setdefault(table, {})
     lists = ("companies", "cors_origins", "lane_z_fast", "lane_z_slow", "lane_z_scores",
              "missed_scores")  # fmt: skip
-    values[name] = [part.strip() for part in text.split(",") if part.strip()] if name in lists else text
+    values[name] = (
+        [part.strip() for part in text.split(",") if part.strip()] if name in lists else text
+    )
 
 
 def _from_file(file: Path) -> dict[str, Any]:

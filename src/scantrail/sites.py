@@ -93,7 +93,8 @@ class Sites:
     def radians(self) -> npt.NDArray[np.float64]:
         """(n + 1, 2) latitude and longitude in radians; NaN where unknown."""
         degrees = self.table.select("latitude", "longitude").fill_null(float("nan")).to_numpy()
-        return np.radians(np.vstack([degrees, [np.nan, np.nan]]))
+        radians: npt.NDArray[np.float64] = np.radians(np.vstack([degrees, [np.nan, np.nan]]))
+        return radians
 
     @cached_property
     def tiers_present(self) -> frozenset[int]:
@@ -150,7 +151,8 @@ class Sites:
         a, b = self.radians[start], self.radians[end]
         half = np.sin((b - a) / 2) ** 2
         chord = half[:, 0] + np.cos(a[:, 0]) * np.cos(b[:, 0]) * half[:, 1]
-        return (2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(chord))).astype(np.float32)
+        km: npt.NDArray[np.float64] = 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(chord))
+        return km.astype(np.float32)
 
     def with_tiers_seen(self, events: pl.DataFrame) -> Sites:
         """A list in which sites of unknown tier have the one that their scans show.

@@ -61,7 +61,16 @@ def _rate(part: int, total: int) -> str:
 def _table(*columns: str) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for name in columns:
-        numeric = name in ("events", "EPCs", "highest", "suspect", "share", "trips", "hours", "items")
+        numeric = name in (
+            "events",
+            "EPCs",
+            "highest",
+            "suspect",
+            "share",
+            "trips",
+            "hours",
+            "items",
+        )
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     return table
 
@@ -90,7 +99,9 @@ def _show_places(console: Console, report: Report, events: Events) -> None:
         table.add_row(escape(site), f"{suspect:,}", f"{count:,}", f"{share:.2%}", kind)
     console.print(table)
     table = _table("worst lanes", "suspect", "events", "share", "mostly")
-    for start, end, suspect, count, share, kind in worst(report, lanes, ["start", "end"]).iter_rows():
+    for start, end, suspect, count, share, kind in worst(
+        report, lanes, ["start", "end"]
+    ).iter_rows():
         lane = f"{escape(start)} → {escape(end)}"
         table.add_row(lane, f"{suspect:,}", f"{count:,}", f"{share:.2%}", kind)
     if table.row_count:

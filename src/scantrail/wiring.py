@@ -52,9 +52,7 @@ class Engine:
 
     def understand(self, raw: RawLog) -> Events:
         """Type the raw columns by this engine's zones."""
-        return standardise(
-            raw, zone=self.settings.zone, site_zones=self.network.sites.zones
-        )
+        return standardise(raw, zone=self.settings.zone, site_zones=self.network.sites.zones)
 
     def judge(
         self,
@@ -71,7 +69,9 @@ class Engine:
 
     def learned_from(self, events: Events) -> Engine:
         """An engine whose lanes, and whose companies if none are configured, are this log's."""
-        network = learn(link(fill_gaps(events.frame, self.network.sites), self.network)[0], self.network.sites)
+        network = learn(
+            link(fill_gaps(events.frame, self.network.sites), self.network)[0], self.network.sites
+        )
         thresholds = self.settings.thresholds
         if not thresholds.companies:
             thresholds = msgspec.structs.replace(thresholds, companies=companies_of(events.frame))

@@ -112,7 +112,7 @@ def _claims(rule: Rule, bound: Bound, words: pl.DataFrame, score: pl.Series) -> 
         expected=rule.expected(bound),
         cause=rule.cause(bound),
         runbook=pl.lit(rule.runbook),
-    ).cast(dict(FOUND))
+    ).cast(FOUND)
 
 
 def _names(journeys: Journeys, places: npt.NDArray[np.int64]) -> list[pl.Series]:

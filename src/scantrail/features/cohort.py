@@ -33,7 +33,7 @@ def cohort_lag_hours() -> pl.Expr:
 
 
 def cohort_share_here() -> pl.Expr:
-    """Share of the lot's earlier scans at this stage that were at this place; null for the first."""
+    """Share of the lot's earlier scans at this stage made at this place; null for the first."""
     here = pl.col("time").rank("min").over(*_COHORT, "place").cast(pl.Int64) - 1
     return pl.when(cohort_seen() > 0).then(here / cohort_seen())
 

@@ -29,7 +29,9 @@ def read_api_json(data: bytes, source: str) -> RawLog:
             rows.append((index, *_cells(record)))
         else:
             rejects.append(_reject(source, index, record))
-    frame = pl.DataFrame(rows, schema={"line": pl.UInt32} | dict.fromkeys(_FIELDS, pl.String), orient="row")
+    frame = pl.DataFrame(
+        rows, schema={"line": pl.UInt32} | dict.fromkeys(_FIELDS, pl.String), orient="row"
+    )
     return RawLog(frame, pl.DataFrame(rejects, schema=REJECTS), source)
 
 

@@ -31,7 +31,9 @@ def read_head(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; check the path") from error
     except OSError as error:
-        raise InputError(f"{path} can't be read: {error.strerror}; check its permissions") from error
+        raise InputError(
+            f"{path} can't be read: {error.strerror}; check its permissions"
+        ) from error
     if not head:
         raise InputError(f"{path} is empty; expected a scan log with a header line")
     for magic, what in _MAGICS.items():
@@ -53,7 +55,9 @@ def read_bytes(path: Path) -> bytes:
         data = path.read_bytes()
         return gzip.decompress(data) if is_gzip(data) else data
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{path} is a damaged gzip file ({error}); pack or copy it again") from error
+        raise InputError(
+            f"{path} is a damaged gzip file ({error}); pack or copy it again"
+        ) from error
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}") from error
 

@@ -1,4 +1,4 @@
-"""Raw text into typed events: what can't be understood becomes a Reject, what is doubtful a flag."""
+"""Raw text into typed events: what can't be understood becomes a Reject, what is odd a flag."""
 
 from __future__ import annotations
 
@@ -153,4 +153,4 @@ def _rejects(bad: pl.DataFrame, source: str) -> pl.DataFrame:
         .otherwise(
             pl.lit("write a real date and time as YYYY-MM-DD HH:MM:SS, or ISO 8601 with an offset")
         ),
-    ).cast(dict(REJECTS))
+    ).cast(REJECTS)

@@ -68,7 +68,9 @@ def _header(line: str, path: Path) -> tuple[str, list[str]]:
 def _columns(header: list[str], path: Path) -> dict[str, int]:
     """Place of each wanted column; names are matched without regard to case and underscores."""
     folded = [re.sub(r"[\s_]", "", name).lower() for name in header]
-    places = {name: folded.index(fold) for name in _WANTED if (fold := name.replace("_", "")) in folded}
+    places = {
+        name: folded.index(fold) for name in _WANTED if (fold := name.replace("_", "")) in folded
+    }
     missing = [name for name in _NEEDED if name not in places]
     if missing:
         found = ", ".join(header)[:200] or "none"

@@ -151,12 +151,12 @@ def meaning(business_step: str | None, event_type: str | None) -> Meaning:
     is_sale = not is_return and (kind in _SALE_WORDS or (not kind and step in _SALE_WORDS))
     direction = _direction(step, kind)
     if is_sale:
-        return Meaning(_R, Direction.NONE, SALE_STAGE, True, False)
+        return Meaning(_R, Direction.NONE, SALE_STAGE, is_sale=True, is_return=False)
     if stage is None and tiers.bit_count() == 1:
         stage = stage_of(tiers.bit_length() - 1, direction)
         if tiers == _F:  # whatever a plant calls it, it is where the journey starts
             stage = 0
-    return Meaning(tiers, direction, stage, False, is_return)
+    return Meaning(tiers, direction, stage, is_sale=False, is_return=is_return)
 
 
 def _direction(step: str, kind: str) -> Direction:

@@ -14,11 +14,27 @@ from typing import Final
 import polars as pl
 
 #: The columns of the source's log, in its order. Only some are needed to judge a scan.
-SOURCE_COLUMNS: Final = (
-    "scan_location location_id hub_type business_step event_type operator_id device_id epc_code "
-    "epc_header epc_company epc_product epc_lot epc_manufacture epc_serial product_name event_time "
-    "manufacture_date expiry_date factory"
-).split()
+SOURCE_COLUMNS: Final = [
+    "scan_location",
+    "location_id",
+    "hub_type",
+    "business_step",
+    "event_type",
+    "operator_id",
+    "device_id",
+    "epc_code",
+    "epc_header",
+    "epc_company",
+    "epc_product",
+    "epc_lot",
+    "epc_manufacture",
+    "epc_serial",
+    "product_name",
+    "event_time",
+    "manufacture_date",
+    "expiry_date",
+    "factory",
+]
 
 #: As read: everything is text, null where the cell was absent or empty.
 #: `line` is where a person finds the row: a 1-based line of a text file (the header is line 1),

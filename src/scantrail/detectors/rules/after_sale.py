@@ -34,9 +34,17 @@ RULE = Rule(
     runbook="Ask the shop whether the item came back: then record the return. Otherwise the code "
     "is on two items, or was copied from a sold one: hold the item.",
     cases=(
-        Case("in stock again", (_SOLD, ("2025-07-09 18:00:00", 8, "R_Stock_Inbound", "R_Stock_Inbound")), (0, 80)),
+        Case(
+            "in stock again",
+            (_SOLD, ("2025-07-09 18:00:00", 8, "R_Stock_Inbound", "R_Stock_Inbound")),
+            (0, 80),
+        ),
         Case("sold twice", (_SOLD, ("2025-07-09 18:00:00", 8, "POS_Sell", "POS_Sell")), (0, 80)),
-        Case("the till read twice", (_SOLD, ("2025-07-08 18:00:09", 5, "POS_Sell", "POS_Sell")), (0, 0)),
+        Case(
+            "the till read twice",
+            (_SOLD, ("2025-07-08 18:00:09", 5, "POS_Sell", "POS_Sell")),
+            (0, 0),
+        ),
         Case(
             "returned and in stock again",
             (

@@ -27,7 +27,9 @@ def _score(bound: Bound) -> pl.Expr:
 
 
 def _reason(_: Bound) -> pl.Expr:
-    where = pl.when(moved() & (pl.col("hours") * 3600 < 1)).then(pl.format(", among them {}", "there"))
+    where = pl.when(moved() & (pl.col("hours") * 3600 < 1)).then(
+        pl.format(", among them {}", "there")
+    )
     return (
         pl.when(_apart())
         .then(

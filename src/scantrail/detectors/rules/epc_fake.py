@@ -76,8 +76,10 @@ def _score(bound: Bound) -> pl.Expr:
     dated = (
         pl.when(future).then(s.date_score).when(old).then(s.age_score).otherwise(0.0).fill_null(0.0)
     )
-    total = pl.when(pl.col("code_doubt") & future).then(100.0).otherwise(
-        pl.min_horizontal(pl.col("code_score") + dated, pl.lit(100.0))
+    total = (
+        pl.when(pl.col("code_doubt") & future)
+        .then(100.0)
+        .otherwise(pl.min_horizontal(pl.col("code_score") + dated, pl.lit(100.0)))
     )
     # most codes have no date to doubt: skip the calendar where the date is plainly in order
     return pl.when(pl.col("nearly").is_not_null()).then(pl.col("code_score")).otherwise(total)
@@ -98,7 +100,9 @@ def _reason(bound: Bound) -> pl.Expr:
         .then(pl.format("manufactured on {}, after this scan of {}", "manufactured", "at"))
         .when(_old(bound))
         .then(
-            pl.format("manufactured {} days before this scan, more than " + limit, number(age_days()))
+            pl.format(
+                "manufactured {} days before this scan, more than " + limit, number(age_days())
+            )
         )
     )
     faults = pl.concat_str(pl.col("code_faults"), dates, separator="; ", ignore_nulls=True)
@@ -151,7 +155,12 @@ RULE = Rule(
         Case("five parts", (_GOOD,), (100,), _CODE[:35]),
         Case("one part", (_GOOD,), (100,), "BROKEN"),
         Case("dashes for dots: a bad read", (_GOOD,), (20,), _CODE.replace(".", "-")),
-        Case("full-width digits: a bad read", (_GOOD,), (20,), _CODE.replace("1293291", "１２９３２９１")),
+        Case(
+            "full-width digits: a bad read",
+            (_GOOD,),
+            (20,),
+            _CODE.replace("1293291", "１２９３２９１"),
+        ),
         Case("a good GS1 code", (_GOOD,), (0,), "urn:epc:id:sgtin:8804823.129329.4002"),
     ),
 )

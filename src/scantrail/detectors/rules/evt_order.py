@@ -23,7 +23,7 @@ def _in_after_out() -> pl.Expr:
 def _per_event(bound: Bound) -> dict[str, pl.Expr]:
     """`repeats`: how often in a row this step stands, double reads not counted."""
     again = is_read_again(bound.settings.read_again_minutes)
-    same_step = (pl.col("stage") == pl.col("prev_stage"))
+    same_step = pl.col("stage") == pl.col("prev_stage")
     # two places on a known lane: a transfer whose scan in between was missed
     transfer = moved() & (pl.col("lane_trips") >= bound.settings.known_lane_trips)
     goes_on = (same_step & ~transfer).fill_null(value=False)
@@ -112,7 +112,7 @@ RULE = Rule(
             ),
             (0, 70),
         ),
-        Case("in before out", (_OUT[:0] + ("2025-08-16 21:00:00", *_IN[1:]), _OUT), (0, 0)),
+        Case("in before out", (("2025-08-16 21:00:00", *_IN[1:]), _OUT), (0, 0)),
         Case(
             "arrived before it left",
             (
@@ -123,7 +123,10 @@ RULE = Rule(
         ),
         Case(
             "in four times",
-            tuple((f"2025-07-0{day} 10:00:00", 3, "Logistics_HUB", "HUB_Inbound") for day in (2, 3, 4, 5)),
+            tuple(
+                (f"2025-07-0{day} 10:00:00", 3, "Logistics_HUB", "HUB_Inbound")
+                for day in (2, 3, 4, 5)
+            ),
             (0, 25, 65, 100),
         ),
         Case(

@@ -94,7 +94,13 @@ def _expected(bound: Bound) -> pl.Expr:
 
 def _cause(bound: Bound) -> pl.Expr:
     scanner, data, item = (pl.lit(c.value) for c in (Cause.SCANNER, Cause.DATA, Cause.ITEM))
-    return pl.when((_back() > 0) | _skip(bound)).then(item).when(_mismatch()).then(scanner).otherwise(data)
+    return (
+        pl.when((_back() > 0) | _skip(bound))
+        .then(item)
+        .when(_mismatch())
+        .then(scanner)
+        .otherwise(data)
+    )
 
 
 _RETAIL = ("2025-07-05 18:00:00", 5, "R_Stock_Inbound", "R_Stock_Inbound")
@@ -143,8 +149,20 @@ RULE = Rule(
             ),
             (0, 0),
         ),
-        Case("not in the list", (("2025-07-05 18:00:00", 99, "R_Stock_Inbound", "R_Stock_Inbound"),), (20,)),
-        Case("a shop's step at a hub", (("2025-07-05 18:00:00", 3, "R_Stock_Inbound", "R_Stock_Inbound"),), (30,)),
-        Case("no place at all", (("2025-07-05 18:00:00", None, "R_Stock_Inbound", "R_Stock_Inbound"),), (0,)),
+        Case(
+            "not in the list",
+            (("2025-07-05 18:00:00", 99, "R_Stock_Inbound", "R_Stock_Inbound"),),
+            (20,),
+        ),
+        Case(
+            "a shop's step at a hub",
+            (("2025-07-05 18:00:00", 3, "R_Stock_Inbound", "R_Stock_Inbound"),),
+            (30,),
+        ),
+        Case(
+            "no place at all",
+            (("2025-07-05 18:00:00", None, "R_Stock_Inbound", "R_Stock_Inbound"),),
+            (0,),
+        ),
     ),
 )

@@ -1,4 +1,4 @@
-"""missedScan: links of the chain of custody are absent. One is often a missed read; more are not."""
+"""missedScan: links of the chain of custody are absent; one is often a missed read, more aren't."""
 
 from __future__ import annotations
 
@@ -61,11 +61,29 @@ RULE = Rule(
     runbook="See whether other items lack the same scans: then a reader or an upload is at fault. "
     "If this item alone does, ask where it was in between.",
     cases=(
-        Case("one link: a missed read", (_START, ("2025-07-03 18:00:00", 3, "Logistics_HUB", "HUB_Inbound")), (0, 0)),
-        Case("two links", (_START, ("2025-07-03 18:00:00", 3, "Logistics_HUB", "HUB_Outbound")), (0, 30)),
-        Case("three links", (_START, ("2025-07-04 18:00:00", 4, "W_Stock_Inbound", "W_Stock_Inbound")), (0, 50)),
-        Case("six links", (_START, ("2025-07-06 18:00:00", 5, "R_Stock_Outbound", "R_Stock_Outbound")), (0, 70)),
-        Case("history that starts late", (("2025-07-06 18:00:00", 5, "POS_Sell", "POS_Sell"),), (0,)),
+        Case(
+            "one link: a missed read",
+            (_START, ("2025-07-03 18:00:00", 3, "Logistics_HUB", "HUB_Inbound")),
+            (0, 0),
+        ),
+        Case(
+            "two links",
+            (_START, ("2025-07-03 18:00:00", 3, "Logistics_HUB", "HUB_Outbound")),
+            (0, 30),
+        ),
+        Case(
+            "three links",
+            (_START, ("2025-07-04 18:00:00", 4, "W_Stock_Inbound", "W_Stock_Inbound")),
+            (0, 50),
+        ),
+        Case(
+            "six links",
+            (_START, ("2025-07-06 18:00:00", 5, "R_Stock_Outbound", "R_Stock_Outbound")),
+            (0, 70),
+        ),
+        Case(
+            "history that starts late", (("2025-07-06 18:00:00", 5, "POS_Sell", "POS_Sell"),), (0,)
+        ),
         Case("an unknown step", (_START, ("2025-07-06 18:00:00", 99, "?", "?")), (0, None)),
     ),
 )

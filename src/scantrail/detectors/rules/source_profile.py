@@ -29,13 +29,15 @@ def _fake_per_code(_: Bound) -> dict[str, pl.Expr]:
     names = ("header", "company", "product", "lot", "day", "serial")
     parts = {name: part(i, null_on_oob=True) for i, name in enumerate(names)}
     faults = {
-        name: ~(parts[name].str.contains(r"^[\d\p{No}]*$") & (parts[name].str.len_chars() == length))
-        for name, (length, _) in _LENGTHS.items()
+        name: ~(
+            parts[name].str.contains(r"^[\d\p{No}]*$") & (parts[name].str.len_chars() == length)
+        )
+        for name, (length, _points) in _LENGTHS.items()
     }
     day = parts["day"].str.to_date("%Y%m%d", strict=False)
     header, company = parts["header"] != "001", ~parts["company"].is_in(list(_COMPANIES))
     total = header * 20.0 + company * 25.0 + day.is_null() * 20.0
-    for name, (_, points) in _LENGTHS.items():
+    for name, (_length, points) in _LENGTHS.items():
         total = total + faults[name] * float(points)
     broken = (code.str.count_matches(".", literal=True) != 5) | code.is_null()
     return {
@@ -89,27 +91,32 @@ def _location(_: Bound) -> pl.Expr:
     return pl.when(wrong).then(30.0).otherwise(0.0)
 
 
+def _no_jump(_: Bound) -> pl.Expr:
+    """Computed by the earlier service, but never answered."""
+    return pl.lit(0.0)
+
+
+def _nothing(_: Bound) -> dict[str, pl.Expr]:
+    return {}
+
+
 def _rule(kind: AnomalyKind, reason: str) -> Rule:
-    score = {
+    scores = {
         AnomalyKind.EPC_FAKE: _fake,
         AnomalyKind.EPC_DUP: _dup,
         AnomalyKind.EVT_ORDER_ERR: _order,
         AnomalyKind.LOC_ERR: _location,
-        AnomalyKind.JUMP: lambda _: pl.lit(0.0),  # computed there, but never answered
-    }[kind]
-    extra = {}
-    if kind is AnomalyKind.EPC_FAKE:
-        extra = {"per_code": _fake_per_code}
-    if kind is AnomalyKind.EPC_DUP:
-        extra = {"per_event": _dup_per_event}
+        AnomalyKind.JUMP: _no_jump,
+    }
     return Rule(
         kind=kind,
-        score=score,
+        score=scores[kind],
         reason=lambda _: pl.lit(reason),
         expected=lambda _: pl.lit(None, pl.String),
         cause=always(Cause.ITEM),
         runbook=_RUNBOOK,
-        **extra,
+        per_code=_fake_per_code if kind is AnomalyKind.EPC_FAKE else _nothing,
+        per_event=_dup_per_event if kind is AnomalyKind.EPC_DUP else _nothing,
     )
 
 
