@@ -116,11 +116,6 @@ class Calendar:
         day = np.clip(time // DAY - self.first, 0, self.delay.shape[1] - 1)
         return time + self.delay[site, day]
 
-    def is_closed(self, time: Ints, site: Ints) -> Bools:
-        """Whether the site's published hours exclude the moment."""
-        second = time % DAY
-        return (second < self.opens[site]) | (second >= self.closes[site])
-
 
 def calendar(net: Network, config: SimulationConfig, rng: np.random.Generator) -> Calendar:
     """Draw a calendar: half the Saturdays of each warehouse, and slow days, are chance."""

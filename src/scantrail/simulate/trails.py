@@ -168,20 +168,7 @@ class Trails:
             now[rows], at[rows] = reached, to
             self.time[item[rows], slot] = reached
 
-    def previous(self, item: Ints, slot: Ints) -> Ints:
-        """The slot before, among those that the log has; -1 where there is none."""
-        return self._neighbour(item, slot, -1)
-
-    def following(self, item: Ints, slot: Ints) -> Ints:
-        """The slot after, among those that the log has; -1 where there is none."""
-        return self._neighbour(item, slot, 1)
-
-    def _neighbour(self, item: Ints, slot: Ints, step: int) -> Ints:
-        seen = self.visible[item]
-        steps = np.arange(SLOTS)
-        side = steps < slot[:, None] if step < 0 else steps > slot[:, None]
-        found = seen & side
-        place = (
-            SLOTS - 1 - np.argmax(found[:, ::-1], axis=1) if step < 0 else np.argmax(found, axis=1)
-        )
-        return np.where(found.any(axis=1), place, -1)
+    def following(self, item: Ints, slot: int) -> Ints:
+        """The slot after `slot`, among those that the log has; -1 where there is none."""
+        found = self.visible[item, slot + 1 :]
+        return np.where(found.any(axis=1), slot + 1 + np.argmax(found, axis=1), -1)

@@ -17,7 +17,6 @@ from scantrail.simulate.trails import (
     WMS_IN,
     WMS_OUT,
 )
-from scantrail.vocabulary.chain import Tier
 
 if TYPE_CHECKING:
     from scantrail.simulate.network import Bools, Ints
@@ -52,7 +51,7 @@ def lose_reads(trails: Trails, count: int, kind: int, rng: np.random.Generator) 
     lost = there[inside & (rng.random(there.size) < share)]
     trails.taken[lost] = True
     trails.here[lost, slot] = False
-    after = trails.following(lost, np.full(lost.size, slot))
+    after = trails.following(lost, slot)
     trails.kind[lost, after] = kind
 
 
@@ -62,8 +61,6 @@ def skew_clock(trails: Trails, count: int, kind: int, rng: np.random.Generator) 
     if not count or not usable.size:
         return
     shop = _site_with(trails.site[usable, R_IN].astype(np.int64), count, rng)
-    if trails.net.tier[shop] != Tier.RETAILER:
-        return
     there = usable[trails.site[usable, R_IN] == shop]
     times = np.sort(trails.time[there, R_IN])
     length = min(times.size, count)
