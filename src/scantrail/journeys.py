@@ -111,11 +111,14 @@ def _one_code_per_item(
     spelled = codes.str.contains(_GS1_SPELLING)
     if not spelled.any():
         return epc, codes
-    canonical = [
-        (parse_gs1(code).canonical if gs1 and looks_gs1(code) else None) or code
-        for code, gs1 in zip(codes, spelled, strict=True)
-    ]
-    item, _ = _codes(pl.Series(canonical, dtype=pl.String))
+    canonical = {
+        code: parse_gs1(code).canonical or code
+        for code in codes.filter(spelled)
+        if looks_gs1(code)
+    }
+    if len(set(canonical.values())) == len(canonical):  # each is spelled in one way only
+        return epc, codes
+    item, _ = _codes(codes.replace(canonical))
     _, first = np.unique(item, return_index=True)
     return item[epc], codes[first]
 

@@ -88,8 +88,8 @@ def _verdicts(
     ]
     told = pl.DataFrame([*scores, confidence])[order]
     found = explained.rename({"row": "_row"})
-    at = pl.Series(np.searchsorted(events["row"].to_numpy(), found["_row"].to_numpy()))
-    words = [_scattered(column, at, len(events)) for column in found.drop("_row").get_columns()]
+    at = _places(events, found["_row"].to_numpy())
+    words = [_scattered(column, at, len(events)) for column in found.drop("_row", "runbook").get_columns()]
     anomaly = (told["finalConfidence"] > 0).fill_null(value=False).alias("anomaly")
     kind, *rest = words
     return events.select("row", "event_id", "file_id", "epc_code").hstack(
@@ -100,10 +100,17 @@ def _verdicts(
 def _input_order(journeys: Journeys) -> npt.NDArray[np.int64]:
     """Where each event, in input order, stands in journey order."""
     rows = journeys.linked["row"].to_numpy()
-    at = np.searchsorted(journeys.events["row"].to_numpy(), rows)
+    at = _places(journeys.events, rows)
     order = np.empty(len(rows), np.int64)
     order[at] = np.arange(len(rows))
     return order
+
+
+def _places(events: pl.DataFrame, rows: npt.NDArray[np.uint32]) -> npt.NDArray[np.integer]:
+    """Where the events with these row numbers stand; at their number, if none was rejected."""
+    if not len(events) or events["row"][-1] == len(events) - 1:
+        return rows
+    return np.searchsorted(events["row"].to_numpy(), rows)
 
 
 def _score_columns(detector: Detector, answer: Findings | None, count: int) -> list[pl.Series]:
@@ -112,10 +119,10 @@ def _score_columns(detector: Detector, answer: Findings | None, count: int) -> l
     return [pl.repeat(None, count, dtype=pl.Float64, eager=True).alias(n) for n in detector.columns]
 
 
-def _scattered(column: pl.Series, at: pl.Series, count: int) -> pl.Series:
+def _scattered(column: pl.Series, at: npt.NDArray[np.integer], count: int) -> pl.Series:
     """Values of the few suspect events as a column over all."""
     if not len(column):
         return pl.repeat(None, count, dtype=pl.String, eager=True).alias(column.name)
     place = np.full(count, len(column), np.uint32)
-    place[at.to_numpy()] = np.arange(len(column), dtype=np.uint32)
+    place[at] = np.arange(len(column), dtype=np.uint32)
     return column.extend(pl.Series([None], dtype=pl.String)).gather(place)

@@ -8,6 +8,7 @@ be read gives nulls and says why.
 from __future__ import annotations
 
 import unicodedata
+from datetime import date
 from functools import lru_cache
 from typing import Final
 
@@ -152,8 +153,11 @@ def _row(code: str | None, **fields: object) -> tuple[object, ...]:
     return tuple({"epc_code": code, **fields}.get(name) for name in DECOMPOSED.names())
 
 
-def _date(text: str) -> object:
-    return pl.Series([text]).str.to_date("%Y%m%d", strict=False).item()
+def _date(text: str) -> date | None:
+    try:
+        return date(int(text[:4]), int(text[4:6]), int(text[6:8]))
+    except ValueError:
+        return None
 
 
 def _repair(code: str) -> str | None:

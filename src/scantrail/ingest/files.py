@@ -7,9 +7,12 @@ import zlib
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from scantrail.errors import InputError
 
-_CHUNK: Final = 1 << 20
+_CHUNK: Final = 1 << 18  # fits the processor's cache
+_NEWLINE: Final = 10
 _MAGICS: Final = {
     b"PK\x03\x04": "a zip archive (or a spreadsheet); unpack it, or export it as CSV",
     b"\xd0\xcf\x11\xe0": "an old spreadsheet; export it as CSV",
@@ -87,9 +90,10 @@ def _decoded(data: bytes, encoding: str, where: str) -> bytes:
 
 def count_lines(path: Path) -> int:
     """How many lines a file has; a last one without its newline counts."""
-    lines, last = 0, b"\n"
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            lines += chunk.count(b"\n")
-            last = chunk[-1:]
-    return lines + (last != b"\n")
+    lines, last = 0, _NEWLINE
+    chunk = np.empty(_CHUNK, np.uint8)
+    with path.open("rb", buffering=0) as file:
+        while size := file.readinto(chunk.data):
+            lines += int(np.count_nonzero(chunk[:size] == _NEWLINE))
+            last = int(chunk[size - 1])
+    return lines + (last != _NEWLINE)

@@ -18,6 +18,7 @@ from scantrail.vocabulary.events import RAW, REJECTS, RawLog, empty_rejects
 _DELIMITERS: Final = "\t,;|"
 _NEEDED: Final = ("epc_code", "event_time")
 _WANTED: Final = tuple(name for name in RAW.names() if name != "line")
+_IDS: Final = ("event_id", "file_id", "location_id")
 _QUOTED_LINES: Final = 20  # a quoted field may span this many lines; beyond, the quote is a slip
 
 
@@ -38,10 +39,7 @@ def read_delimited(path: Path) -> RawLog:
     delimiter, header = _header(first.decode("utf-8", "replace").rstrip("\r"), path)
     lines = count_lines(path) if data is None else data.count(b"\n") + (not data.endswith(b"\n"))
     columns = _columns(header, path)
-    try:
-        frame = _read_fast(path if data is None else data, delimiter, columns)
-    except (pl.exceptions.ComputeError, pl.exceptions.PolarsError):
-        frame = None
+    frame = _read_fast(path if data is None else data, delimiter, columns)
     if frame is not None and len(frame) == lines - 1:
         return RawLog(frame.with_row_index("line", offset=2), source=name)
     text = (to_utf8(read_bytes(path), name) if data is None else data).decode("utf-8")
@@ -81,10 +79,32 @@ def _columns(header: list[str], path: Path) -> dict[str, int]:
     return places
 
 
-def _read_fast(source: Path | bytes, delimiter: str, columns: dict[str, int]) -> pl.DataFrame:
+def _read_fast(
+    source: Path | bytes, delimiter: str, columns: dict[str, int]
+) -> pl.DataFrame | None:
+    """By Polars, ids as integers if all are, else as text; None where it gives up."""
+    for integers in (True, False):
+        try:
+            return _read_as(source, delimiter, columns, integers=integers)
+        except pl.exceptions.PolarsError:
+            continue
+    return None
+
+
+def _read_as(
+    source: Path | bytes, delimiter: str, columns: dict[str, int], *, integers: bool
+) -> pl.DataFrame:
     names = sorted(columns, key=columns.__getitem__)
     places = [columns[name] for name in names]
-    frame = pl.read_csv(source, separator=delimiter, columns=places, infer_schema=False)
+    header = pl.read_csv(source, separator=delimiter, n_rows=0, infer_schema=False).columns
+    ids = [header[columns[name]] for name in _IDS if name in columns] if integers else []
+    frame = pl.read_csv(
+        source,
+        separator=delimiter,
+        columns=places,
+        infer_schema=False,
+        schema_overrides=dict.fromkeys(ids, pl.Int64),
+    )
     frame.columns = names
     return frame
 
