@@ -7,7 +7,7 @@ are interchangeable.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from scantrail.lanes import Network
 from scantrail.vocabulary.chain import STAGE_TIER, Direction, meaning, stage_of
 
 #: What a linked event knows, in journey order. `epc` is a dense code of the EPC within this frame.
+#: `time` is the instant, `local` what the wall clock at the site showed.
 #: `place` identifies the location within this frame, known or not (null: none was named); `site`
 #: is its index in the site list (null: not listed). `tier` is the site's, else the step's;
 #: `step_tiers` is the bit set of tiers that the words allow (0: they say nothing). `stage` indexes
@@ -33,7 +34,7 @@ LINKED: Final = pl.Schema(
         "row": pl.UInt32(),
         "epc": pl.UInt32(),
         "time": pl.Datetime("us", "UTC"),
-        "offset": pl.Int16(),
+        "local": pl.Datetime("us"),
         "site": pl.Int32(),
         "place": pl.Int32(),
         "tier": pl.Int8(),
@@ -67,7 +68,9 @@ LINKED: Final = pl.Schema(
 )
 
 _GS1_SPELLING: Final = r"^(?:urn:|\]|\(|[Hh][Tt]{2}[Pp]|[0-9]{8})"  # what looks_gs1 may accept
+Arrays = dict[str, npt.NDArray[Any]]
 _Ints = npt.NDArray[np.int64]
+_MICROSECONDS: Final = np.int64(60_000_000)  # in a minute
 _FEW_WORDS: Final = 256  # distinct steps or types of a log; more is free text
 _NONE: Final = -1  # in integer arrays: null
 _NULLABLE: Final = ("site", "place", "tier", "stage")
@@ -96,7 +99,7 @@ def link(events: pl.DataFrame, network: Network) -> tuple[pl.DataFrame, pl.Serie
     order = _order(events, known)
     ordered = {name: values[order] for name, values in known.items()}
     ordered["row"] = events["row"].to_numpy()[order]
-    ordered["offset"] = events["offset"].to_numpy()[order]
+    ordered["local"] = ordered["time"] + events["offset"].to_numpy()[order] * _MICROSECONDS
     same = np.zeros(len(order), bool)
     same[1:] = ordered["epc"][1:] == ordered["epc"][:-1]
     columns = ordered | _history(ordered, same) | _seconds(ordered, same, network)
@@ -112,9 +115,7 @@ def _one_code_per_item(
     if not spelled.any():
         return epc, codes
     canonical = {
-        code: parse_gs1(code).canonical or code
-        for code in codes.filter(spelled)
-        if looks_gs1(code)
+        code: parse_gs1(code).canonical or code for code in codes.filter(spelled) if looks_gs1(code)
     }
     if len(set(canonical.values())) == len(canonical):  # each is spelled in one way only
         return epc, codes
@@ -142,7 +143,7 @@ def _texts(kind: pl.Categorical, count: int) -> pl.Series:
     return numbers.to_frame().select(pl.col("t").cat.to(kind).cast(pl.String)).to_series()
 
 
-def _known(events: pl.DataFrame, network: Network) -> dict[str, npt.NDArray[np.generic]]:
+def _known(events: pl.DataFrame, network: Network) -> Arrays:
     """Each event's own facts as arrays, in input order; -1 stands for null."""
     words, steps, types = _words(events)
     meanings = [meaning(step, kind) for step in steps for kind in types]
@@ -211,7 +212,7 @@ def _places(events: pl.DataFrame, network: Network) -> npt.NDArray[np.int32]:
     return place
 
 
-def _order(events: pl.DataFrame, known: dict[str, npt.NDArray[np.generic]]) -> _Ints:
+def _order(events: pl.DataFrame, known: Arrays) -> _Ints:
     """The permutation into journey order."""
     time = known["time"].astype(np.int64)
     if not len(time):
@@ -226,7 +227,8 @@ def _order(events: pl.DataFrame, known: dict[str, npt.NDArray[np.generic]]) -> _
         for part, bits in zip(parts[1:], spans[1:], strict=True):
             key = (key << bits) | part.astype(np.int64)
         order = np.argsort(key, kind="stable")
-        tied = key[order][1:] == key[order][:-1]
+        key = key[order]
+        tied = key[1:] == key[:-1]
     else:
         order = np.lexsort(parts[::-1])
         tied = np.logical_and.reduce([part[order][1:] == part[order][:-1] for part in parts])
@@ -247,22 +249,34 @@ def _untie(events: pl.DataFrame, order: _Ints, tied: npt.NDArray[np.bool_]) -> _
     return order
 
 
-def _history(
-    ordered: dict[str, npt.NDArray[np.generic]], same: npt.NDArray[np.bool_]
-) -> dict[str, npt.NDArray[np.generic]]:
+def _history(ordered: Arrays, same: npt.NDArray[np.bool_]) -> Arrays:
     """Position and what happened earlier in the same journey."""
     count = np.arange(len(same), dtype=np.int64)
-    start = np.maximum.accumulate(np.where(same, 0, count))
+    starts = np.flatnonzero(~same)
+    start = np.repeat(starts, np.diff(np.append(starts, len(same))))
     inbound = np.where(ordered["direction"] == Direction.IN, ordered["stage"] + 1, 0)
     # EPC codes grow along the frame, so a running maximum of (code, stage) restarts by itself
-    furthest = np.maximum.accumulate(ordered["epc"].astype(np.int64) * 16 + inbound)
+    furthest = pl.Series(ordered["epc"] * np.int64(16) + inbound).cum_max().to_numpy()
     before = np.where(same, _shifted(furthest) % 16 - 1, _NONE).astype(np.int8)
+    position = (count - start).astype(np.uint32)
+    return {"position": position, "max_in_stage": before, "sold": _sold(ordered, same)}
+
+
+def _sold(columns: Arrays, same: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Whether a till sold the item before this event, and no return was scanned since."""
     sold = np.zeros(len(same), bool)
-    if ordered["is_sale"].any():
-        sale = _shifted(np.maximum.accumulate(np.where(ordered["is_sale"], count, _NONE)))
-        back = _shifted(np.maximum.accumulate(np.where(ordered["is_return"], count, _NONE)))
-        sold = (sale >= start) & (sale > back) & same
-    return {"position": (count - start).astype(np.uint32), "max_in_stage": before, "sold": sold}
+    sales = np.flatnonzero(columns["is_sale"])
+    if not len(sales):
+        return sold
+    has_sale = np.zeros(int(columns["epc"][-1]) + 1, bool)
+    has_sale[columns["epc"][sales]] = True
+    member = np.flatnonzero(has_sale[columns["epc"]])  # few journeys end at a till
+    count = np.arange(len(member))
+    start = np.maximum.accumulate(np.where(same[member], 0, count))
+    sale = _shifted(np.maximum.accumulate(np.where(columns["is_sale"][member], count, _NONE)))
+    back = _shifted(np.maximum.accumulate(np.where(columns["is_return"][member], count, _NONE)))
+    sold[member] = (sale >= start) & (sale > back) & same[member]
+    return sold
 
 
 def _shifted(values: _Ints) -> _Ints:
@@ -272,9 +286,7 @@ def _shifted(values: _Ints) -> _Ints:
     return shifted
 
 
-def _seconds(
-    ordered: dict[str, npt.NDArray[np.generic]], same: npt.NDArray[np.bool_], network: Network
-) -> dict[str, npt.NDArray[np.generic]]:
+def _seconds(ordered: Arrays, same: npt.NDArray[np.bool_], network: Network) -> Arrays:
     """Several scans of one EPC in one second: at how many places, and is it a plant's hand-over."""
     places = np.zeros(len(same), np.uint8)
     steps, own = np.zeros(len(same), bool), np.zeros(len(same), bool)
@@ -305,9 +317,7 @@ def _seconds(
     return {"second_places": places, "second_steps": steps, "own_plant": own}
 
 
-def _lanes(
-    ordered: dict[str, npt.NDArray[np.generic]], same: npt.NDArray[np.bool_], network: Network
-) -> dict[str, npt.NDArray[np.generic]]:
+def _lanes(ordered: Arrays, same: npt.NDArray[np.bool_], network: Network) -> Arrays:
     site = ordered["site"].astype(np.int32)
     unknown = len(network.sites)
     here = np.where(site < 0, unknown, site).astype(np.int32)
@@ -316,13 +326,12 @@ def _lanes(
     return dict(network.between(before, here))
 
 
-def _frame(
-    columns: dict[str, npt.NDArray[np.generic]], same: npt.NDArray[np.bool_]
-) -> pl.DataFrame:
+def _frame(columns: Arrays, same: npt.NDArray[np.bool_]) -> pl.DataFrame:
     """Arrays into `LINKED`: -1 becomes null, and previous values stand beside each event."""
     frame = pl.DataFrame({**columns, "same": same})
     nulls = [pl.when(pl.col(name) >= 0).then(name).alias(name) for name in _NULLABLE]
-    frame = frame.with_columns(*nulls, time=pl.col("time").cast(LINKED["time"]))
+    instants = [pl.col(name).cast(LINKED[name]) for name in ("time", "local")]
+    frame = frame.with_columns(*nulls, *instants)
     linked = pl.col("same")
     previous = [
         pl.when(linked).then(pl.col(name).shift(1)).alias(f"prev_{name}")

@@ -89,7 +89,10 @@ def _verdicts(
     told = pl.DataFrame([*scores, confidence])[order]
     found = explained.rename({"row": "_row"})
     at = _places(events, found["_row"].to_numpy())
-    words = [_scattered(column, at, len(events)) for column in found.drop("_row", "runbook").get_columns()]
+    words = [
+        _scattered(column, at, len(events))
+        for column in found.drop("_row", "runbook").get_columns()
+    ]
     anomaly = (told["finalConfidence"] > 0).fill_null(value=False).alias("anomaly")
     kind, *rest = words
     return events.select("row", "event_id", "file_id", "epc_code").hstack(

@@ -99,7 +99,8 @@ class Rule:
     cannot say. `reason`, `expected` and `cause` are evaluated on found events only, where the
     columns `here`, `there`, `step`, `prev_step` (what a person calls place and step), `at` and
     `prev_at` (local times as text) and `epc_code` exist besides. `per_code` gives columns computed
-    once per distinct code (`epc.DECOMPOSED`); `per_event` gives columns that score and reason
+    once per distinct code (`epc.DECOMPOSED`), for the score; `code_words` likewise, for reason,
+    expectation and cause only; `per_event` gives columns that score and reason
     share, or that look along the journey, which a reason, seeing found events only, cannot.
     """
 
@@ -111,6 +112,7 @@ class Rule:
     runbook: str
     cases: tuple[Case, ...] = ()
     per_code: Callable[[Bound], dict[str, pl.Expr]] = field(default=_nothing)
+    code_words: Callable[[Bound], dict[str, pl.Expr]] = field(default=_nothing)
     per_event: Callable[[Bound], dict[str, pl.Expr]] = field(default=_nothing)
 
 

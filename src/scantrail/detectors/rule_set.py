@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from scantrail.detectors.rule import Bound, Rule, RuleSettings
-from scantrail.ingest.epc import decompose
+from scantrail.ingest.epc import decompose_in_any_order
 from scantrail.lanes import Network
 from scantrail.vocabulary.findings import score_column
 from scantrail.vocabulary.protocols import FOUND, Findings, Journeys
@@ -70,6 +70,14 @@ class RuleSet:
         }
 
     @cached_property
+    def _code_words(self) -> dict[str, pl.Expr]:
+        return {
+            name: expression
+            for rule in self.rules
+            for name, expression in rule.code_words(self.bound).items()
+        }
+
+    @cached_property
     def _per_event(self) -> dict[str, pl.Expr]:
         return {
             name: expression
@@ -79,26 +87,30 @@ class RuleSet:
 
     def judge(self, journeys: Journeys) -> Findings:
         """Score every event by every rule."""
-        frame = self._with_codes(journeys).with_columns(**self._per_event)
+        codes, at = decompose_in_any_order(journeys.codes)
+        epc = pl.Series(at[journeys.linked["epc"].to_numpy()])
+        spread = [column.gather(epc) for column in codes.select(**self._per_code).get_columns()]
+        frame = journeys.linked.hstack(spread).with_columns(**self._per_event)
         scores = frame.select(self._scores)
-        return Findings(scores, self._found(frame, scores, journeys))
+        words = codes.select(**self._code_words)
+        return Findings(scores, self._found(frame, scores, journeys, (words, epc)))
 
-    def _with_codes(self, journeys: Journeys) -> pl.DataFrame:
-        """The linked frame with what the rules compute once per distinct code."""
-        if not self._per_code:
-            return journeys.linked
-        per_code = decompose(journeys.codes).select(**self._per_code)
-        epc = journeys.linked["epc"]
-        return journeys.linked.hstack([_spread(column, epc) for column in per_code.get_columns()])
-
-    def _found(self, frame: pl.DataFrame, scores: pl.DataFrame, journeys: Journeys) -> pl.DataFrame:
+    def _found(
+        self,
+        frame: pl.DataFrame,
+        scores: pl.DataFrame,
+        journeys: Journeys,
+        code_words: tuple[pl.DataFrame, pl.Series],
+    ) -> pl.DataFrame:
         """A row with words for each event and rule that fired."""
+        words_of_codes, epc = code_words
         claims = []
         for rule in self.rules:
             score = scores[score_column(rule.kind)]
             fired = np.flatnonzero((score > 0).fill_null(value=False).to_numpy())
             if len(fired):
-                words = frame[fired].hstack(_names(journeys, fired))
+                of_code = words_of_codes[epc[fired]]
+                words = frame[fired].hstack(of_code).hstack(_names(journeys, fired))
                 claims.append(_claims(rule, self.bound, words, score[fired]))
         return pl.concat(claims) if claims else pl.DataFrame(schema=FOUND)
 
@@ -146,10 +158,3 @@ def _labels(journeys: Journeys, rows: npt.NDArray[np.uint32]) -> pl.DataFrame:
         step=pl.coalesce("event_type", "business_step", pl.lit("an unnamed step")),
         at=local.dt.strftime(_LOCAL),
     )
-
-
-def _spread(column: pl.Series, epc: pl.Series) -> pl.Series:
-    """A per-code column as a per-event one; one that is the same for all codes is cheap."""
-    if column.null_count() == len(column) or (column.n_unique() == 1 and len(column) > 1):
-        return pl.repeat(column[0], len(epc), dtype=column.dtype, eager=True).alias(column.name)
-    return column.gather(epc)

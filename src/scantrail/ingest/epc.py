@@ -12,6 +12,8 @@ from datetime import date
 from functools import lru_cache
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from scantrail.ingest.gs1 import looks_gs1, parse_gs1
@@ -59,14 +61,25 @@ def decompose(codes: pl.Series) -> pl.DataFrame:
     >>> decompose(pl.Series(["001.8804823.1293291"]))["reason"].item()
     'has 3 parts separated by dots, expected 6'
     """
+    frame, at = decompose_in_any_order(codes)
+    return frame[at]
+
+
+def decompose_in_any_order(codes: pl.Series) -> tuple[pl.DataFrame, npt.NDArray[np.uint32]]:
+    """Decompose codes without putting them back in order, which costs as much again.
+
+    Returns:
+        `DECOMPOSED` in some order, and where in it each of `codes` stands, (n,) uint32.
+    """
     canonical = codes.str.contains(_CANONICAL).fill_null(value=False)
+    at = np.arange(len(codes), dtype=np.uint32)
     if canonical.all():
-        return _canonical(codes)
-    place = pl.Series("place", range(len(codes)), dtype=pl.UInt32)
-    regular, odd = codes.filter(canonical), codes.filter(~canonical)
-    both = pl.concat([_canonical(regular), _odd(odd)])
-    places = pl.concat([place.filter(canonical), place.filter(~canonical)])
-    return both.with_columns(places).sort("place").drop("place")
+        return _canonical(codes), at
+    regular = canonical.to_numpy()
+    both = pl.concat([_canonical(codes.filter(canonical)), _odd(codes.filter(~canonical))])
+    order = np.concatenate([at[regular], at[~regular]])
+    at[order] = np.arange(len(codes), dtype=np.uint32)
+    return both, at
 
 
 def _canonical(codes: pl.Series) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -13,6 +13,7 @@ from scantrail.errors import SettingsError
 
 #: The log's own form; nearly every row of a raw log parses at once with it.
 _PLAIN: Final = "%Y-%m-%d %H:%M:%S"
+_SPAN_DAYS: Final = 1000  # longer logs are localised row by row
 _INSTANT: Final = pl.Datetime("us", "UTC")
 _PARSED: Final = pl.Struct({"time": _INSTANT, "offset": pl.Int16})
 
@@ -49,16 +50,38 @@ def parse_times(texts: pl.Series, zone: str) -> pl.DataFrame:
     """
     zone_of(zone)
     plain = texts.str.to_datetime(_PLAIN, time_unit="us", strict=False)
-    local = plain.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
-    parsed = pl.DataFrame(
-        {
-            "time": local.dt.convert_time_zone("UTC"),
-            "offset": _offsets(plain, local),
-        }
-    )
+    parsed = _localised(plain, zone)
     if parsed["time"].null_count() == texts.null_count():
         return parsed
     return _parse_the_rest(texts, parsed, zone)
+
+
+def _localised(plain: pl.Series, zone: str) -> pl.DataFrame:
+    """Wall-clock times of a zone as instants; null in the gap of a clock change."""
+    steady = _steady_offset(plain, zone)
+    if steady is not None:  # no clock change in this span: one subtraction does it
+        utc = (plain - timedelta(minutes=steady)).dt.replace_time_zone("UTC")
+        minutes = pl.select(pl.when(plain.is_not_null()).then(pl.lit(steady, pl.Int16)))
+        return pl.DataFrame({"time": utc, "offset": minutes.to_series()})
+    local = plain.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    return pl.DataFrame(
+        {"time": local.dt.convert_time_zone("UTC"), "offset": _offsets(plain, local)}
+    )
+
+
+def _steady_offset(plain: pl.Series, zone: str) -> int | None:
+    """The zone's offset in minutes if it is the same on every day that the times span, else None."""
+    first, last = plain.min(), plain.max()
+    if not isinstance(first, datetime) or not isinstance(last, datetime):
+        return None
+    days = (last - first).days
+    if days > _SPAN_DAYS or not 2 <= first.year <= last.year <= 9998:
+        return None
+    tz = zone_of(zone)
+    noons = (first.replace(tzinfo=tz) + timedelta(days=day) for day in range(-1, days + 3))
+    offsets = {moment.utcoffset() for moment in noons}
+    (offset,) = offsets if len(offsets) == 1 else (None,)
+    return None if offset is None or offset.seconds % 60 else round(offset.total_seconds() / 60)
 
 
 def _offsets(naive: pl.Series, local: pl.Series) -> pl.Series:

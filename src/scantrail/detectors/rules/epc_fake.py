@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import polars as pl
 
-from scantrail.detectors.rule import Bound, Case, Rule, number
-from scantrail.features.identity import age_days
+from scantrail.detectors.rule import Bound, Case, Rule
 from scantrail.vocabulary.findings import AnomalyKind, Cause
 
 
@@ -13,16 +14,17 @@ def _per_code(bound: Bound) -> dict[str, pl.Expr]:
     """What is wrong with a code whenever it is scanned.
 
     `code_score` sums the faults of the parts; `code_doubt` is true where header and company are
-    both wrong, which together with a wrong date leaves nothing to believe.
+    both wrong, which together with a wrong date leaves nothing to believe. `made` is the midnight
+    before its manufacture, null where that does not matter.
     """
     s = bound.settings
+    header, company = _wrong_header(bound), _unknown_company(s.companies)
+    corrupted = pl.col("nearly").is_not_null()
     dotted = pl.col("scheme") == "dotted"
     bad = {
         name: dotted & ~pl.col(f"{name}_ok").fill_null(value=False)
         for name in ("product", "lot", "serial", "manufacture")
     }
-    header = dotted & (pl.col("header") != s.header)
-    company = _unknown_company(s.companies)
     parts = (
         header * s.header_score
         + company * s.company_score
@@ -33,18 +35,25 @@ def _per_code(bound: Bound) -> dict[str, pl.Expr]:
     )
     hopeless = header & company & bad["manufacture"]
     return {
-        "code_score": pl.when(pl.col("nearly").is_not_null())
+        "code_score": pl.when(corrupted)
         .then(s.corrupted_score)
         .when(pl.col("scheme").is_null() | hopeless)
         .then(100.0)
         .when(~dotted & pl.col("reason").is_not_null())
         .then(s.gs1_score)
         .otherwise(parts),
-        "code_doubt": header & company,
-        "code_faults": _faults(header, company, bound),
-        "manufactured": pl.col("manufactured"),
-        "nearly": pl.col("nearly"),
+        "code_doubt": header & company & ~corrupted,
+        "made": pl.when(~corrupted).then(pl.col("manufactured").cast(pl.Datetime("us"))),
     }
+
+
+def _code_words(bound: Bound) -> dict[str, pl.Expr]:
+    """What is said of a code: its faults, and the code that a damaged one was meant to be."""
+    return {"code_faults": _faults(bound), "nearly": pl.col("nearly")}
+
+
+def _wrong_header(bound: Bound) -> pl.Expr:
+    return (pl.col("scheme") == "dotted") & (pl.col("header") != bound.settings.header)
 
 
 def _unknown_company(companies: tuple[str, ...]) -> pl.Expr:
@@ -54,8 +63,9 @@ def _unknown_company(companies: tuple[str, ...]) -> pl.Expr:
     return pl.col("company").is_not_null() & ~known
 
 
-def _faults(header: pl.Expr, company: pl.Expr, bound: Bound) -> pl.Expr:
+def _faults(bound: Bound) -> pl.Expr:
     """The faults in words, null where there is none."""
+    header, company = _wrong_header(bound), _unknown_company(bound.settings.companies)
     words = pl.concat_str(
         pl.when(pl.col("reason").is_not_null()).then(pl.col("reason")),
         pl.when(header & pl.col("header_ok")).then(
@@ -76,32 +86,32 @@ def _score(bound: Bound) -> pl.Expr:
     dated = (
         pl.when(future).then(s.date_score).when(old).then(s.age_score).otherwise(0.0).fill_null(0.0)
     )
-    total = (
+    return (
         pl.when(pl.col("code_doubt") & future)
         .then(100.0)
         .otherwise(pl.min_horizontal(pl.col("code_score") + dated, pl.lit(100.0)))
     )
-    # most codes have no date to doubt: skip the calendar where the date is plainly in order
-    return pl.when(pl.col("nearly").is_not_null()).then(pl.col("code_score")).otherwise(total)
 
 
 def _future() -> pl.Expr:
-    return age_days() < 0
+    return pl.col("local") < pl.col("made")
 
 
 def _old(bound: Bound) -> pl.Expr:
-    return age_days() > bound.settings.max_age_days
+    return pl.col("local") - pl.col("made") >= timedelta(days=bound.settings.max_age_days + 1)
 
 
 def _reason(bound: Bound) -> pl.Expr:
+    made = pl.col("made")
+    age = pl.col("local") - made
     limit = f"{bound.settings.max_age_days} days"
     dates = (
         pl.when(_future())
-        .then(pl.format("manufactured on {}, after this scan of {}", "manufactured", "at"))
+        .then(pl.format("manufactured on {}, after this scan of {}", made.dt.date(), "at"))
         .when(_old(bound))
         .then(
             pl.format(
-                "manufactured {} days before this scan, more than " + limit, number(age_days())
+                "manufactured {} days before this scan, more than " + limit, age.dt.total_days()
             )
         )
     )
@@ -136,6 +146,7 @@ _CODE = "001.8804823.1293291.010004.20250701.000004002"
 RULE = Rule(
     kind=AnomalyKind.EPC_FAKE,
     per_code=_per_code,
+    code_words=_code_words,
     score=_score,
     reason=_reason,
     expected=_expected,
