@@ -21,9 +21,9 @@ from scantrail.vocabulary.chain import STAGE_TIER, Direction, meaning, stage_of
 #: `time` is the instant, `local` what the wall clock at the site showed.
 #: `place` identifies the location within this frame, known or not (null: none was named); `site`
 #: is its index in the site list (null: not listed). `tier` is the site's, else the step's;
-#: `step_tiers` is the bit set of tiers that the words allow (0: they say nothing). `stage` indexes
+#: `step_fits` is false where the words name other tiers than the listed site's. `stage` indexes
 #: `STAGES`; `direction` is a `Direction`. `prev_*` is null on a journey's first event. `position`
-#: counts from 0. `hours` is the time since the previous event, `km` the way from its site (NaN:
+#: counts from 0. `hours` is the time since the previous event, `km` the way from its site (null:
 #: unknown), `lane_*` see `lanes.Network.between`. `max_in_stage` is the furthest inbound stage
 #: before this event (-1: none). `sold` says that the item was sold before and not returned since.
 #: `second_places` is the number of places that scanned this EPC in this very second, 0 where this
@@ -38,7 +38,7 @@ LINKED: Final = pl.Schema(
         "site": pl.Int32(),
         "place": pl.Int32(),
         "tier": pl.Int8(),
-        "step_tiers": pl.UInt8(),
+        "step_fits": pl.Boolean(),
         "stage": pl.Int8(),
         "direction": pl.Int8(),
         "is_sale": pl.Boolean(),
@@ -164,7 +164,10 @@ def _known(events: pl.DataFrame, network: Network) -> Arrays:
         "site": site,
         "place": place,
         "tier": tier,
-        "step_tiers": tiers,
+        "step_fits": (tiers == 0)
+        | (site < 0)
+        | (tier < 0)
+        | ((tiers >> np.maximum(tier, 0)) & 1 > 0),
         "stage": stage,
         "direction": direction,
         "is_sale": np.array([m.is_sale for m in meanings], bool)[words],
@@ -237,13 +240,13 @@ def _order(events: pl.DataFrame, known: Arrays) -> _Ints:
 
 def _untie(events: pl.DataFrame, order: _Ints, tied: npt.NDArray[np.bool_]) -> _Ints:
     """Order events that are equal so far by their words, event id and row."""
-    group = np.concatenate([[0], np.cumsum(~tied)])
-    member = np.zeros(len(order), bool)
-    member[1:] |= tied
+    again = np.append(False, tied)
+    member = again.copy()
     member[:-1] |= tied
     rows = order[member]
+    group = np.cumsum(~again[member])
     table = events[rows].select("business_step", "event_type", "event_id", "row")
-    table = table.with_columns(group=pl.Series(group[member]), at=pl.Series(rows))
+    table = table.with_columns(group=pl.Series(group), at=pl.Series(rows))
     keys = ["group", "business_step", "event_type", "event_id", "row"]
     order[member] = table.sort(keys)["at"].to_numpy()
     return order
@@ -251,14 +254,14 @@ def _untie(events: pl.DataFrame, order: _Ints, tied: npt.NDArray[np.bool_]) -> _
 
 def _history(ordered: Arrays, same: npt.NDArray[np.bool_]) -> Arrays:
     """Position and what happened earlier in the same journey."""
-    count = np.arange(len(same), dtype=np.int64)
-    starts = np.flatnonzero(~same)
-    start = np.repeat(starts, np.diff(np.append(starts, len(same))))
-    inbound = np.where(ordered["direction"] == Direction.IN, ordered["stage"] + 1, 0)
+    starts = np.flatnonzero(~same).astype(np.uint32)
+    lengths = np.diff(np.append(starts, len(same)))
+    position = np.arange(len(same), dtype=np.uint32) - np.repeat(starts, lengths)
+    inbound = (ordered["direction"] == Direction.IN) * (ordered["stage"] + np.uint8(1))
     # EPC codes grow along the frame, so a running maximum of (code, stage) restarts by itself
-    furthest = pl.Series(ordered["epc"] * np.int64(16) + inbound).cum_max().to_numpy()
-    before = np.where(same, _shifted(furthest) % 16 - 1, _NONE).astype(np.int8)
-    position = (count - start).astype(np.uint32)
+    furthest = pl.Series((ordered["epc"] << np.uint32(4)) | inbound).cum_max().to_numpy()
+    before = np.full(len(same), _NONE, np.int8)
+    before[1:] = np.where(same[1:], (furthest[:-1] & 15).astype(np.int8) - 1, _NONE)
     return {"position": position, "max_in_stage": before, "sold": _sold(ordered, same)}
 
 
@@ -297,7 +300,7 @@ def _seconds(ordered: Arrays, same: npt.NDArray[np.bool_], network: Network) -> 
         return {"second_places": places, "second_steps": steps, "own_plant": own}
     member = again.copy()
     member[:-1] |= again[1:]
-    group = np.cumsum(~again)[member]
+    group = np.cumsum(~again[member])
     table = pl.DataFrame(
         {"group": group}
         | {name: ordered[name][member] for name in ("place", "site", "tier", "words")}
@@ -328,7 +331,7 @@ def _lanes(ordered: Arrays, same: npt.NDArray[np.bool_], network: Network) -> Ar
 
 def _frame(columns: Arrays, same: npt.NDArray[np.bool_]) -> pl.DataFrame:
     """Arrays into `LINKED`: -1 becomes null, and previous values stand beside each event."""
-    frame = pl.DataFrame({**columns, "same": same})
+    frame = pl.DataFrame({**columns, "same": same}, nan_to_null=True)
     nulls = [pl.when(pl.col(name) >= 0).then(name).alias(name) for name in _NULLABLE]
     instants = [pl.col(name).cast(LINKED[name]) for name in ("time", "local")]
     frame = frame.with_columns(*nulls, *instants)

@@ -73,7 +73,7 @@ def _reason(bound: Bound) -> pl.Expr:
 def _expected(bound: Bound) -> pl.Expr:
     soonest = number(kilometres() / bound.speed_limit_kmh, 1)
     return (
-        pl.when(pl.col("lane_log_median").is_not_nan())
+        pl.when(pl.col("lane_log_median").is_not_null())
         .then(
             pl.format(
                 "about {} h on this lane, {} h at the very least",

@@ -26,9 +26,7 @@ def _unlisted(bound: Bound) -> pl.Expr:
 
 def _mismatch() -> pl.Expr:
     """The step belongs to another tier than the site."""
-    listed = pl.col("site").is_not_null() & pl.col("tier").is_not_null()
-    allowed = pl.col("step_tiers").cast(pl.Int64) // pl.lit(2, pl.Int64).pow(pl.col("tier")) % 2
-    return (listed & (pl.col("step_tiers") > 0) & (allowed == 0)).fill_null(value=False)
+    return ~pl.col("step_fits")
 
 
 def _known_lane(bound: Bound) -> pl.Expr:
