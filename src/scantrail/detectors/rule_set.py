@@ -92,27 +92,23 @@ class RuleSet:
         spread = [column.gather(epc) for column in codes.select(**self._per_code).get_columns()]
         frame = journeys.linked.hstack(spread).with_columns(**self._per_event)
         scores = frame.select(self._scores)
-        words = codes.select(**self._code_words)
-        return Findings(scores, self._found(frame, scores, journeys, (words, epc)))
+        suspect = scores.select((pl.max_horizontal(pl.all()) > 0).fill_null(value=False))
+        places = np.flatnonzero(suspect.to_series().to_numpy())
+        if not len(places):
+            return Findings(scores, pl.DataFrame(schema=FOUND))
+        of_code = codes.select(**self._code_words)[epc[places]]
+        words = frame[places].hstack(of_code).hstack(_names(journeys, places))
+        return Findings(scores, self._found(words, scores[places]))
 
-    def _found(
-        self,
-        frame: pl.DataFrame,
-        scores: pl.DataFrame,
-        journeys: Journeys,
-        code_words: tuple[pl.DataFrame, pl.Series],
-    ) -> pl.DataFrame:
-        """A row with words for each event and rule that fired."""
-        words_of_codes, epc = code_words
+    def _found(self, words: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
+        """A claim for each event and rule that fired."""
         claims = []
         for rule in self.rules:
             score = scores[score_column(rule.kind)]
-            fired = np.flatnonzero((score > 0).fill_null(value=False).to_numpy())
-            if len(fired):
-                of_code = words_of_codes[epc[fired]]
-                words = frame[fired].hstack(of_code).hstack(_names(journeys, fired))
-                claims.append(_claims(rule, self.bound, words, score[fired]))
-        return pl.concat(claims) if claims else pl.DataFrame(schema=FOUND)
+            fired = (score > 0).fill_null(value=False)
+            if fired.any():
+                claims.append(_claims(rule, self.bound, words.filter(fired), score.filter(fired)))
+        return pl.concat(claims)
 
 
 def _claims(rule: Rule, bound: Bound, words: pl.DataFrame, score: pl.Series) -> pl.DataFrame:
