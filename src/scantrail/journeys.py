@@ -71,10 +71,11 @@ _GS1_SPELLING: Final = r"^(?:urn:|\]|\(|[Hh][Tt]{2}[Pp]|[0-9]{8})"  # what looks
 Arrays = dict[str, npt.NDArray[Any]]
 _Ints = npt.NDArray[np.int64]
 _MICROSECONDS: Final = np.int64(60_000_000)  # in a minute
+_MICROSECONDS_PER_HOUR: Final = 3_600_000_000
+_FEW: Final = 2000  # texts; so few are counted sooner one by one
 _FEW_WORDS: Final = 256  # distinct steps or types of a log; more is free text
 _NONE: Final = -1  # in integer arrays: null
 _NULLABLE: Final = ("site", "place", "tier", "stage")
-_PREVIOUS: Final = ("site", "place", "tier", "stage", "direction", "words", "is_return")
 
 #: Stage of (tier, direction), -1 where there is none.
 _STAGE_TABLE: Final = np.array(
@@ -111,11 +112,12 @@ def _one_code_per_item(
     epc: npt.NDArray[np.uint32], codes: pl.Series
 ) -> tuple[npt.NDArray[np.uint32], pl.Series]:
     """Different spellings of one GS1 code (URN, Digital Link, element string) are one item."""
-    spelled = codes.str.contains(_GS1_SPELLING)
-    if not spelled.any():
-        return epc, codes
+    few = len(codes) <= _FEW
+    spelled = codes if few else codes.filter(codes.str.contains(_GS1_SPELLING))
     canonical = {
-        code: parse_gs1(code).canonical or code for code in codes.filter(spelled) if looks_gs1(code)
+        code: parse_gs1(code).canonical or code
+        for code in spelled.to_list()
+        if code is not None and looks_gs1(code)
     }
     if len(set(canonical.values())) == len(canonical):  # each is spelled in one way only
         return epc, codes
@@ -125,7 +127,11 @@ def _one_code_per_item(
 
 
 def _codes(texts: pl.Series) -> tuple[npt.NDArray[np.uint32], pl.Series]:
-    """Dense codes by first appearance and, for each, its text; null comes last."""
+    """Dense codes by first appearance and, for each, its text."""
+    if len(texts) <= _FEW:
+        seen: dict[str | None, int] = {}
+        codes = [seen.setdefault(text, len(seen)) for text in texts.to_list()]
+        return np.array(codes, np.uint32), pl.Series(list(seen), dtype=pl.String)
     kind = pl.Categorical(pl.Categories.random())  # a dictionary of its own, freed after use
     coded = texts.cast(kind)
     nulls = coded.null_count()
@@ -332,17 +338,25 @@ def _lanes(ordered: Arrays, same: npt.NDArray[np.bool_], network: Network) -> Ar
 def _frame(columns: Arrays, same: npt.NDArray[np.bool_]) -> pl.DataFrame:
     """Arrays into `LINKED`: -1 becomes null, and previous values stand beside each event."""
     frame = pl.DataFrame({**columns, "same": same}, nan_to_null=True)
-    nulls = [pl.when(pl.col(name) >= 0).then(name).alias(name) for name in _NULLABLE]
-    instants = [pl.col(name).cast(LINKED[name]) for name in ("time", "local")]
-    frame = frame.with_columns(*nulls, *instants)
-    linked = pl.col("same")
-    previous = [
-        pl.when(linked).then(pl.col(name).shift(1)).alias(f"prev_{name}")
-        for name in (*_PREVIOUS, "time")
-    ]
-    elapsed = pl.col("time") - pl.col("time").shift(1)
-    hours = pl.when(linked).then(elapsed.dt.total_microseconds() / 3_600_000_000)
-    return frame.with_columns(*previous, hours=hours).select(LINKED.names())
+    return frame.select_seq(_LINK)
 
+
+def _expression(name: str) -> pl.Expr:
+    """How a column of `LINKED` comes from the arrays."""
+    if name == "hours":
+        elapsed = (pl.col("time") - pl.col("time").shift(1)) / _MICROSECONDS_PER_HOUR
+        return pl.when("same").then(elapsed).alias(name)
+    base = name.removeprefix("prev_")
+    value = pl.col(base)
+    if base != name:
+        value = value.shift(1)
+        known = pl.col("same") & (value >= 0) if base in _NULLABLE else pl.col("same")
+        value = pl.when(known).then(value)
+    elif base in _NULLABLE:
+        value = pl.when(value >= 0).then(value)
+    return value.cast(LINKED[name]).alias(name)
+
+
+_LINK: Final = [_expression(name) for name in LINKED]
 
 assert len(STAGE_TIER) == 10  # max_in_stage packs a stage into four bits

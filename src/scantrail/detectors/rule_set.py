@@ -89,38 +89,48 @@ class RuleSet:
         """Score every event by every rule."""
         codes, at = decompose_in_any_order(journeys.codes)
         epc = pl.Series(at[journeys.linked["epc"].to_numpy()])
-        spread = [column.gather(epc) for column in codes.select(**self._per_code).get_columns()]
-        frame = journeys.linked.hstack(spread).with_columns(**self._per_event)
-        scores = frame.select(self._scores)
-        suspect = scores.select((pl.max_horizontal(pl.all()) > 0).fill_null(value=False))
-        places = np.flatnonzero(suspect.to_series().to_numpy())
+        spread = [column.gather(epc) for column in codes.select_seq(**self._per_code).get_columns()]
+        frame = journeys.linked.hstack(spread).with_columns_seq(**self._per_event)
+        scores = frame.select_seq(self._scores)
+        frame = frame.hstack(scores)
+        suspect = [
+            column.to_numpy() > 0
+            for column in scores
+            if (column.max() or 0) > 0
+        ]
+        places = np.flatnonzero(np.logical_or.reduce(suspect)) if suspect else np.zeros(0, np.int64)
         if not len(places):
             return Findings(scores, pl.DataFrame(schema=FOUND))
-        of_code = codes.select(**self._code_words)[epc[places]]
+        of_code = codes.select_seq(**self._code_words)[epc[places]]
         words = frame[places].hstack(of_code).hstack(_names(journeys, places))
-        return Findings(scores, self._found(words, scores[places]))
+        return Findings(scores, self._found(words))
 
-    def _found(self, words: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
+    def _found(self, words: pl.DataFrame) -> pl.DataFrame:
         """A claim for each event and rule that fired."""
-        claims = []
-        for rule in self.rules:
-            score = scores[score_column(rule.kind)]
-            fired = (score > 0).fill_null(value=False)
-            if fired.any():
-                claims.append(_claims(rule, self.bound, words.filter(fired), score.filter(fired)))
+        claims = [
+            words.filter(words[name] > 0).select_seq(self._claims[name])
+            for name in self.columns
+            if (words[name].max() or 0) > 0
+        ]
         return pl.concat(claims)
 
-
-def _claims(rule: Rule, bound: Bound, words: pl.DataFrame, score: pl.Series) -> pl.DataFrame:
-    return words.select(
-        "row",
-        kind=pl.lit(rule.kind.value),
-        score=score,
-        reason=rule.reason(bound),
-        expected=rule.expected(bound),
-        cause=rule.cause(bound),
-        runbook=pl.lit(rule.runbook),
-    ).cast(FOUND)
+    @cached_property
+    def _claims(self) -> dict[str, list[pl.Expr]]:
+        """What each rule says of an event, by its score column."""
+        said = {}
+        for rule in self.rules:
+            name = score_column(rule.kind)
+            columns = {
+                "row": pl.col("row"),
+                "kind": pl.lit(rule.kind.value),
+                "score": pl.col(name),
+                "reason": rule.reason(self.bound),
+                "expected": rule.expected(self.bound),
+                "cause": rule.cause(self.bound),
+                "runbook": pl.lit(rule.runbook),
+            }
+            said[name] = [value.cast(FOUND[key]).alias(key) for key, value in columns.items()]
+        return said
 
 
 def _names(journeys: Journeys, places: npt.NDArray[np.int64]) -> list[pl.Series]:
@@ -128,7 +138,7 @@ def _names(journeys: Journeys, places: npt.NDArray[np.int64]) -> list[pl.Series]
     rows = journeys.linked["row"].to_numpy()
     here = _labels(journeys, rows[places])
     there = _labels(journeys, rows[np.maximum(places - 1, 0)])
-    there = there.select(
+    there = there.select_seq(
         there="here", prev_step="step", prev_at="at"
     )  # of a journey's first event this is another item's; no rule speaks of it then
     return [*here.get_columns(), *there.get_columns()]
@@ -143,7 +153,7 @@ def _labels(journeys: Journeys, rows: npt.NDArray[np.uint32]) -> pl.DataFrame:
     listed = pl.col("location_id").replace_strict(
         journeys.names["location_id"], journeys.names["scan_location"], default=None
     )
-    return events[at].select(
+    return events[at].select_seq(
         "epc_code",
         here=pl.coalesce(
             "scan_location",

@@ -31,6 +31,7 @@ _CANONICAL: Final = r"^[0-9]{3}\.[0-9]{7}\.[0-9]{7}\.[0-9]{6}\.[0-9]{8}\.[0-9]{9
 _STARTS: Final = {"header": 0, "company": 4, "product": 12, "lot": 20, "manufacture": 27,
                   "serial": 36}  # fmt: skip
 _LENGTH: Final = 45
+_FEW: Final = 16  # codes; so few are read sooner one by one
 #: The keys of `!` … `)`: digits typed with Shift held or Caps Lock on, in the usual layout.
 _SHIFTED: Final = str.maketrans(")!@#$%^&*(", "0123456789")
 
@@ -71,8 +72,10 @@ def decompose_in_any_order(codes: pl.Series) -> tuple[pl.DataFrame, npt.NDArray[
     Returns:
         `DECOMPOSED` in some order, and where in it each of `codes` stands, (n,) uint32.
     """
-    canonical = codes.str.contains(_CANONICAL).fill_null(value=False)
     at = np.arange(len(codes), dtype=np.uint32)
+    if len(codes) <= _FEW:
+        return _odd(codes), at
+    canonical = codes.str.contains(_CANONICAL).fill_null(value=False)
     if canonical.all():
         return _canonical(codes), at
     regular = canonical.to_numpy()
@@ -85,29 +88,21 @@ def decompose_in_any_order(codes: pl.Series) -> tuple[pl.DataFrame, npt.NDArray[
 def _canonical(codes: pl.Series) -> pl.DataFrame:
     """Well-formed dotted codes: every part stands at its place."""
     code = pl.col("epc_code")
-    frame = codes.to_frame("epc_code").select(
+    parts = {part: code.str.slice(_STARTS[part], PARTS[part]) for part in PARTS}
+    made = parts["manufacture"].str.to_date("%Y%m%d", strict=False)
+    valid = {f"{part}_ok": pl.lit(value=True) for part in PARTS} | {
+        "manufacture_ok": made.is_not_null()
+    }
+    wrong = pl.format("manufacture date {} is no date", parts["manufacture"])
+    return codes.to_frame("epc_code").select_seq(
         code,
         scheme=pl.lit("dotted"),
-        **{part: code.str.slice(_STARTS[part], PARTS[part]) for part in PARTS},
-    )
-    days = frame["manufacture"].unique()
-    dates = days.str.to_date("%Y%m%d", strict=False)
-    table = dict(zip(days, dates, strict=True))
-    made = (
-        pl.repeat(dates[0], len(frame), dtype=pl.Date, eager=True)
-        if len(days) == 1
-        else frame["manufacture"].replace_strict(table, return_dtype=pl.Date)
-    )
-    valid = pl.lit(value=True)
-    return frame.with_columns(
-        **{f"{part}_ok": valid for part in PARTS if part != "manufacture"},
+        **parts,
+        **valid,
         manufactured=made,
-        manufacture_ok=made.is_not_null(),
-        reason=pl.when(made.is_null()).then(
-            pl.format("manufacture date {} is no date", "manufacture")
-        ),
+        reason=pl.when(made.is_null()).then(wrong),
         nearly=pl.lit(None, pl.String),
-    ).select(DECOMPOSED.names())
+    )
 
 
 def _odd(codes: pl.Series) -> pl.DataFrame:
