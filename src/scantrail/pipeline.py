@@ -21,6 +21,8 @@ from scantrail.vocabulary.protocols import Detector, Findings, Journeys
 
 _log = logging.getLogger(__name__)
 
+_IDENTITY: Final = ("row", "event_id", "file_id", "epc_code")
+_WORDS: Final = ("kind", "cause", "explanation", "expected")
 _NOBODY: Final = np.uint32(0xFFFF_FFFF)
 
 #: Called with a stage's name as it begins.
@@ -94,9 +96,8 @@ def _verdicts(
         _sparse(_places(events, explained["row"]), len(events))
     ]
     anomaly = (told["finalConfidence"] > 0).fill_null(value=False).alias("anomaly")
-    return events.select("row", "event_id", "file_id", "epc_code").hstack(
-        [*told.get_columns(), anomaly, *words.get_columns(), events["flags"]]
-    )
+    identity = pl.DataFrame([events[name] for name in _IDENTITY])
+    return identity.hstack([*told.get_columns(), anomaly, *words.get_columns(), events["flags"]])
 
 
 def _input_order(journeys: Journeys) -> npt.NDArray[np.int64]:

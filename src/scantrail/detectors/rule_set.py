@@ -5,20 +5,17 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from scantrail.detectors.rule import Bound, Rule, RuleSettings
+from scantrail.detectors.rule import Bound, Found, Rule, RuleSettings
 from scantrail.ingest.epc import decompose_in_any_order
 from scantrail.lanes import Network
 from scantrail.vocabulary.findings import score_column
 from scantrail.vocabulary.protocols import FOUND, Findings, Journeys
-
-_LOCAL: Final = "%Y-%m-%d %H:%M:%S"
 
 
 @dataclass(frozen=True)
@@ -93,74 +90,66 @@ class RuleSet:
         frame = journeys.linked.hstack(spread).with_columns_seq(**self._per_event)
         scores = frame.select_seq(self._scores)
         frame = frame.hstack(scores)
-        suspect = [
-            column.to_numpy() > 0
-            for column in scores
-            if (column.max() or 0) > 0
-        ]
+        suspect = [column.to_numpy() > 0 for column in scores if (column.max() or 0) > 0]
         places = np.flatnonzero(np.logical_or.reduce(suspect)) if suspect else np.zeros(0, np.int64)
         if not len(places):
             return Findings(scores, pl.DataFrame(schema=FOUND))
         of_code = codes.select_seq(**self._code_words)[epc[places]]
-        words = frame[places].hstack(of_code).hstack(_names(journeys, places))
-        return Findings(scores, self._found(words))
+        found = _Names(journeys).of(frame[places].hstack(of_code), places)
+        return Findings(scores, self._found(found))
 
-    def _found(self, words: pl.DataFrame) -> pl.DataFrame:
+    def _found(self, events: list[Found]) -> pl.DataFrame:
         """A claim for each event and rule that fired."""
+        scored = [(rule, score_column(rule.kind)) for rule in self.rules]
         claims = [
-            words.filter(words[name] > 0).select_seq(self._claims[name])
-            for name in self.columns
-            if (words[name].max() or 0) > 0
+            (event["row"], rule.kind.value, score, *rule.words(self.bound, event), rule.runbook)
+            for event in events
+            for rule, name in scored
+            if (score := event[name]) is not None and score > 0
         ]
-        return pl.concat(claims)
-
-    @cached_property
-    def _claims(self) -> dict[str, list[pl.Expr]]:
-        """What each rule says of an event, by its score column."""
-        said = {}
-        for rule in self.rules:
-            name = score_column(rule.kind)
-            columns = {
-                "row": pl.col("row"),
-                "kind": pl.lit(rule.kind.value),
-                "score": pl.col(name),
-                "reason": rule.reason(self.bound),
-                "expected": rule.expected(self.bound),
-                "cause": rule.cause(self.bound),
-                "runbook": pl.lit(rule.runbook),
-            }
-            said[name] = [value.cast(FOUND[key]).alias(key) for key, value in columns.items()]
-        return said
+        return pl.DataFrame(claims, schema=FOUND, orient="row")
 
 
-def _names(journeys: Journeys, places: npt.NDArray[np.int64]) -> list[pl.Series]:
-    """What a person calls the event and the one before it; places index `linked`."""
-    rows = journeys.linked["row"].to_numpy()
-    here = _labels(journeys, rows[places])
-    there = _labels(journeys, rows[np.maximum(places - 1, 0)])
-    there = there.select_seq(
-        there="here", prev_step="step", prev_at="at"
-    )  # of a journey's first event this is another item's; no rule speaks of it then
-    return [*here.get_columns(), *there.get_columns()]
+class _Names:
+    """What people call events and places."""
+
+    def __init__(self, journeys: Journeys) -> None:
+        self.journeys = journeys
+        self.listed = dict(journeys.names.iter_rows())
+
+    def of(self, frame: pl.DataFrame, places: npt.NDArray[np.int64]) -> list[Found]:
+        """The events at these places of `linked`, with names for them and those before them."""
+        rows = self.journeys.linked["row"].to_numpy()
+        here = self._labels(rows[places])
+        # of a journey's first event the one before is another item's; no rule speaks of it then
+        there = self._labels(rows[np.maximum(places - 1, 0)])
+        told = frame.drop("time", "local", "prev_time").rows(named=True)
+        for event, (code, place, step, at), (_, prev_place, prev_step, prev_at) in zip(
+            told, here, there, strict=True
+        ):
+            event |= {"epc_code": code, "here": place, "step": step, "at": at}
+            event |= {"there": prev_place, "prev_step": prev_step, "prev_at": prev_at}
+        return told
+
+    def _labels(self, rows: npt.NDArray[np.uint32]) -> list[tuple[str, str, str, str]]:
+        """(code, place, step, local time) of events by row."""
+        events = self.journeys.events
+        at = np.searchsorted(events["row"].to_numpy(), rows)
+        offset = events["offset"].to_numpy()[at].astype("timedelta64[m]")
+        local = events["time"].to_physical().to_numpy()[at].astype("datetime64[us]") + offset
+        texts = np.datetime_as_string(local, unit="s")
+        columns = ("epc_code", "scan_location", "location_id", "event_type", "business_step")
+        values = [events[name][at].to_list() for name in columns]
+        return [
+            (
+                code,
+                name or self.listed.get(ident) or _numbered(ident),
+                kind or step or "an unnamed step",
+                text.replace("T", " "),
+            )
+            for code, name, ident, kind, step, text in zip(*values, texts.tolist(), strict=True)
+        ]
 
 
-def _labels(journeys: Journeys, rows: npt.NDArray[np.uint32]) -> pl.DataFrame:
-    events = journeys.events
-    at = np.searchsorted(events["row"].to_numpy(), rows)
-    local = pl.col("time").dt.replace_time_zone(None) + pl.duration(
-        minutes=pl.col("offset").cast(pl.Int64)
-    )
-    listed = pl.col("location_id").replace_strict(
-        journeys.names["location_id"], journeys.names["scan_location"], default=None
-    )
-    return events[at].select_seq(
-        "epc_code",
-        here=pl.coalesce(
-            "scan_location",
-            listed,
-            pl.format("location {}", "location_id"),
-            pl.lit("an unnamed place"),
-        ),
-        step=pl.coalesce("event_type", "business_step", pl.lit("an unnamed step")),
-        at=local.dt.strftime(_LOCAL),
-    )
+def _numbered(ident: int | None) -> str:
+    return "an unnamed place" if ident is None else f"location {ident}"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from typing import Final
 
 import polars as pl
 
-from scantrail.detectors.rule import Bound, Case, Rule
+from scantrail.detectors.rule import Bound, Case, Found, Rule, Words
 from scantrail.vocabulary.findings import AnomalyKind, Cause
+
+
+_MICROSECONDS_PER_DAY: Final = 86_400_000_000
 
 
 def _per_code(bound: Bound) -> dict[str, pl.Expr]:
@@ -82,7 +85,7 @@ def _faults(bound: Bound) -> pl.Expr:
 
 def _score(bound: Bound) -> pl.Expr:
     s = bound.settings
-    future, old = _future(), _old(bound)
+    future, old = pl.col("age_days") < 0, pl.col("age_days") > s.max_age_days
     dated = (
         pl.when(future).then(s.date_score).when(old).then(s.age_score).otherwise(0.0).fill_null(0.0)
     )
@@ -93,50 +96,30 @@ def _score(bound: Bound) -> pl.Expr:
     )
 
 
-def _future() -> pl.Expr:
-    return pl.col("local") < pl.col("made")
+def _per_event(_: Bound) -> dict[str, pl.Expr]:
+    """`age_days`: whole days from manufacture to the scan, below zero before it."""
+    days = (pl.col("local") - pl.col("made")).to_physical() // _MICROSECONDS_PER_DAY
+    return {"age_days": days.cast(pl.Int32)}
 
 
-def _old(bound: Bound) -> pl.Expr:
-    return pl.col("local") - pl.col("made") >= timedelta(days=bound.settings.max_age_days + 1)
-
-
-def _reason(bound: Bound) -> pl.Expr:
-    made = pl.col("made")
-    age = pl.col("local") - made
-    limit = f"{bound.settings.max_age_days} days"
-    dates = (
-        pl.when(_future())
-        .then(pl.format("manufactured on {}, after this scan of {}", made.dt.date(), "at"))
-        .when(_old(bound))
-        .then(
-            pl.format(
-                "manufactured {} days before this scan, more than " + limit, age.dt.total_days()
-            )
-        )
-    )
-    faults = pl.concat_str(pl.col("code_faults"), dates, separator="; ", ignore_nulls=True)
-    return (
-        pl.when(pl.col("nearly").is_not_null())
-        .then(pl.format("code '{}' reads like a damaged {}", "epc_code", "nearly"))
-        .otherwise(pl.format("code '{}': {}", "epc_code", faults))
-    )
-
-
-def _expected(bound: Bound) -> pl.Expr:
+def _words(bound: Bound, event: Found) -> Words:
     s = bound.settings
+    code, nearly = event["epc_code"], event["nearly"]
+    if nearly is not None:
+        return Words(f"code '{code}' reads like a damaged {nearly}", nearly, Cause.SCANNER)
+    faults = [event["code_faults"]] if event["code_faults"] else []
+    age = event["age_days"]
+    if age is not None and age < 0:
+        faults.append(f"manufactured {-age} days after this scan of {event['at']}")
+    elif age is not None and age > s.max_age_days:
+        faults.append(f"manufactured {age} days before this scan, more than {s.max_age_days} days")
     companies = ", ".join(s.companies[:5]) + (", …" if len(s.companies) > 5 else "")
-    form = (
+    expected = (
         f"{s.header}.company.product.lot.YYYYMMDD.serial with 3, 7, 7, 6, 8 and 9 digits"
         f"{', company one of ' + companies if companies else ''}, made at most {s.max_age_days} "
         "days before the scan; or a valid GS1 code"
     )
-    return pl.when(pl.col("nearly").is_not_null()).then("nearly").otherwise(pl.lit(form))
-
-
-def _cause(_: Bound) -> pl.Expr:
-    corrupted = pl.col("nearly").is_not_null()
-    return pl.when(corrupted).then(pl.lit(Cause.SCANNER.value)).otherwise(pl.lit(Cause.ITEM.value))
+    return Words(f"code '{code}': {'; '.join(faults)}", expected, Cause.ITEM)
 
 
 _GOOD = ("2025-07-01 10:34:17", 1, "Factory", "Aggregation")
@@ -147,10 +130,9 @@ RULE = Rule(
     kind=AnomalyKind.EPC_FAKE,
     per_code=_per_code,
     code_words=_code_words,
+    per_event=_per_event,
     score=_score,
-    reason=_reason,
-    expected=_expected,
-    cause=_cause,
+    words=_words,
     runbook="Read the code on the item by eye; if it is as scanned, hold the item and ask the "
     "company named in the code whether it issued it. If it differs, check the scanner's settings.",
     cases=(
