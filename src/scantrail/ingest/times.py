@@ -7,12 +7,14 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import numpy as np
 import polars as pl
 
 from scantrail.errors import SettingsError
 
 #: The log's own form; nearly every row of a raw log parses at once with it.
 _PLAIN: Final = "%Y-%m-%d %H:%M:%S"
+_MICROSECONDS_PER_MINUTE: Final = 60_000_000
 _SPAN_DAYS: Final = 1000  # longer logs are localised row by row
 _INSTANT: Final = pl.Datetime("us", "UTC")
 _PARSED: Final = pl.Struct({"time": _INSTANT, "offset": pl.Int16})
@@ -60,9 +62,10 @@ def _localised(plain: pl.Series, zone: str) -> pl.DataFrame:
     """Wall-clock times of a zone as instants; null in the gap of a clock change."""
     steady = _steady_offset(plain, zone)
     if steady is not None:  # no clock change in this span: one subtraction does it
-        utc = (plain - timedelta(minutes=steady)).dt.replace_time_zone("UTC")
-        minutes = pl.select(pl.when(plain.is_not_null()).then(pl.lit(steady, pl.Int16)))
-        return pl.DataFrame({"time": utc, "offset": minutes.to_series()})
+        utc = plain.to_physical().to_numpy() - steady * _MICROSECONDS_PER_MINUTE
+        return pl.DataFrame({"time": utc, "offset": np.full(len(utc), steady, np.int16)}).cast(
+            {"time": _INSTANT}
+        )
     local = plain.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
     return pl.DataFrame(
         {"time": local.dt.convert_time_zone("UTC"), "offset": _offsets(plain, local)}
@@ -72,7 +75,7 @@ def _localised(plain: pl.Series, zone: str) -> pl.DataFrame:
 def _steady_offset(plain: pl.Series, zone: str) -> int | None:
     """The zone's offset in minutes if it is the same on every day that the times span, else None."""
     first, last = plain.min(), plain.max()
-    if not isinstance(first, datetime) or not isinstance(last, datetime):
+    if plain.null_count() or not isinstance(first, datetime) or not isinstance(last, datetime):
         return None
     days = (last - first).days
     if days > _SPAN_DAYS or not 2 <= first.year <= last.year <= 9998:
