@@ -62,7 +62,7 @@ LINKED: Final = pl.Schema(
         "km": pl.Float32(),
         "lane_trips": pl.Float32(),
         "lane_batches": pl.Float32(),
-        "lane_log_median": pl.Float32(),
+        "lane_hours": pl.Float32(),
         "lane_log_spread": pl.Float32(),
     }
 )
