@@ -108,8 +108,8 @@ class Network:
         """What is known of the way between sites, by index (any length n).
 
         Returns:
-            `km`, `lane_trips`, `lane_batches`, `lane_hours` (median), `lane_log_spread`, (n,) float32
-            each; NaN where unknown.
+            `km`, `lane_trips`, `lane_batches`, `lane_hours` (median) and `lane_log_spread`: (n,)
+            float32 each; NaN where unknown.
         """
         dense = self._dense
         if dense is None:

@@ -72,7 +72,7 @@ def _localised(plain: pl.Series, zone: str) -> pl.DataFrame:
 
 
 def _steady_offset(plain: pl.Series, zone: str) -> int | None:
-    """The zone's offset in minutes if it is the same on every day that the times span, else None."""
+    """The zone's offset in minutes if it is the same on every day of the span, else None."""
     first, last = plain.min(), plain.max()
     if plain.null_count() or not isinstance(first, datetime) or not isinstance(last, datetime):
         return None
