@@ -8,6 +8,7 @@ be read gives nulls and says why.
 from __future__ import annotations
 
 import unicodedata
+from datetime import date
 from functools import lru_cache
 from typing import Final
 
@@ -28,6 +29,8 @@ _CANONICAL: Final = r"^[0-9]{3}\.[0-9]{7}\.[0-9]{7}\.[0-9]{6}\.[0-9]{8}\.[0-9]{9
 _STARTS: Final = {"header": 0, "company": 4, "product": 12, "lot": 20, "manufacture": 27,
                   "serial": 36}  # fmt: skip
 _LENGTH: Final = 45
+_DATE: Final = "%Y%m%d"
+_LONGEST: Final = 512  # beyond, no code was meant
 #: The keys of `!` … `)`: digits typed with Shift held or Caps Lock on, in the usual layout.
 _SHIFTED: Final = str.maketrans(")!@#$%^&*(", "0123456789")
 
@@ -76,14 +79,12 @@ def _canonical(codes: pl.Series) -> pl.DataFrame:
         scheme=pl.lit("dotted"),
         **{part: code.str.slice(_STARTS[part], PARTS[part]) for part in PARTS},
     )
-    days = frame["manufacture"].unique()
-    dates = days.str.to_date("%Y%m%d", strict=False)
-    table = dict(zip(days, dates, strict=True))
-    made = (
-        pl.repeat(dates[0], len(frame), dtype=pl.Date, eager=True)
-        if len(days) == 1
-        else frame["manufacture"].replace_strict(table, return_dtype=pl.Date)
-    )
+    made = frame["manufacture"]
+    if made.n_unique() == 1:
+        made = pl.repeat(_date(made[0]), len(frame), dtype=pl.Date, eager=True)
+    else:
+        made = made.str.to_date(_DATE, strict=False)
+        made = made.to_frame("d").select(pl.when(pl.col("d").dt.year() > 0).then("d")).to_series()
     valid = pl.lit(value=True)
     return frame.with_columns(
         **{f"{part}_ok": valid for part in PARTS if part != "manufacture"},
@@ -152,8 +153,12 @@ def _row(code: str | None, **fields: object) -> tuple[object, ...]:
     return tuple({"epc_code": code, **fields}.get(name) for name in DECOMPOSED.names())
 
 
-def _date(text: str) -> object:
-    return pl.Series([text]).str.to_date("%Y%m%d", strict=False).item()
+def _date(text: str) -> date | None:
+    """The real date that eight digits name, None where they name none."""
+    try:
+        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+    except ValueError:
+        return None
 
 
 def _repair(code: str) -> str | None:
@@ -162,6 +167,8 @@ def _repair(code: str) -> str | None:
     Undone are: full-width characters, blanks, other or lost separators, digits typed with Shift,
     and a second code glued on.
     """
+    if len(code) > _LONGEST:
+        return None
     text = unicodedata.normalize("NFKC", code).strip()
     if "." not in text or not any(c.isdigit() for c in text):
         text = text.translate(_SHIFTED)

@@ -37,9 +37,7 @@ def standardise(
     frame, flags = _integers(frame)
     times = _times(frame, zone, site_zones or {})
     frame = frame.with_columns(times["time"], times["offset"])
-    unreadable = (
-        pl.col("time").is_null() | pl.col("epc_code").is_null() | (pl.col("epc_code") == "")
-    )
+    unreadable = pl.col("time").is_null() | pl.col("epc_code").is_null()
     bad = frame.filter(unreadable)
     rejects = raw.rejects
     if len(bad):
@@ -56,10 +54,14 @@ def standardise(
 
 
 def _complete(frame: pl.DataFrame) -> pl.DataFrame:
-    """Only known columns; those that are absent are null."""
+    """Only known columns; those that are absent, and empty cells, are null."""
     names = [name for name in (*RAW.names(), "flags") if name in frame.columns]
     absent = [pl.lit(None, dtype).alias(name) for name, dtype in RAW.items() if name not in names]
-    return frame.select(*names, *absent)
+    known = frame.select(*names, *absent)
+    empty = [name for name in names if known[name].dtype == pl.String and (known[name] == "").any()]
+    if not empty:
+        return known
+    return known.with_columns(pl.when(pl.col(name) != "").then(name).alias(name) for name in empty)
 
 
 def _integers(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
@@ -134,7 +136,7 @@ def _keep(flags: pl.Series, frame: pl.DataFrame, unreadable: pl.Expr) -> pl.Seri
 
 def _rejects(bad: pl.DataFrame, source: str) -> pl.DataFrame:
     """One Reject per unreadable row: the first thing wrong with it."""
-    no_code = pl.col("epc_code").is_null() | (pl.col("epc_code") == "")
+    no_code = pl.col("epc_code").is_null()
     no_time = pl.col("event_time").is_null()
     return bad.select(
         file=pl.lit(source),

@@ -198,26 +198,31 @@ def read_parquet(path: Path) -> RawLog:
     """Read a Parquet log with the same columns; times may be timestamps or text.
 
     Raises:
-        InputError: Damaged, or without `epc_code` or `event_time`.
+        InputError: Damaged, or without `epc_code` or `event_time`, or a column is no plain value.
     """
     read_head(path)
     try:
-        header = list(pl.read_parquet_schema(path))
+        with path.open("rb") as file:  # a path would be taken as a pattern
+            header = list(pl.read_parquet_schema(file))
         columns = _columns(header, path)
-        frame = pl.read_parquet(path, columns=list(columns.values()))
+        names = [header[place] for place in columns.values()]
+        frame = pl.read_parquet(path, columns=names, glob=False, hive_partitioning=False)
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path} is a damaged Parquet file: {reason}; write it again") from error
-    names = {header[place]: name for name, place in columns.items()}
-    frame = frame.rename(names).select(_text(name, frame) for name in columns)
-    return RawLog(frame.with_row_index("line"), source=path.name)
+    texts = [_text(frame[header[place]], name, path) for name, place in columns.items()]
+    return RawLog(pl.DataFrame(texts).with_row_index("line"), source=path.name)
 
 
-def _text(name: str, frame: pl.DataFrame) -> pl.Expr:
-    column = pl.col(name)
-    dtype = frame.schema.get(name, pl.String())
-    if dtype.is_integer() and name.endswith("_id"):
-        return column
-    if isinstance(dtype, pl.Datetime):
-        return column.dt.to_string("iso:strict")
-    return column.cast(pl.String)
+def _text(column: pl.Series, name: str, path: Path) -> pl.Series:
+    if column.dtype.is_signed_integer() and column.dtype != pl.Int128 and name.endswith("_id"):
+        return column.alias(name)
+    if isinstance(column.dtype, pl.Datetime):
+        return column.dt.to_string("iso:strict").alias(name)
+    try:
+        return column.cast(pl.String).alias(name)
+    except pl.exceptions.PolarsError as error:
+        raise InputError(
+            f"{path}, column {column.name}: {column.dtype} can't be read as text; "
+            f"write it as text, number or timestamp"
+        ) from error
