@@ -41,7 +41,7 @@ class Record(NamedTuple):
 
 
 class Sorted(NamedTuple):
-    """A text's rows: those that are plainly regular stay as they are, the others are taken apart."""
+    """A text's rows: plainly regular ones stay as they are, the others are taken apart."""
 
     regular: bytes
     lines: npt.NDArray[np.int64]  #: where each regular row stands, from 1
@@ -100,7 +100,7 @@ class _Lines:
 
     def plain(self, delimiter: str, count: int) -> npt.NDArray[np.bool_]:
         """Which lines hold so many delimiters, and nothing that needs a closer look."""
-        plain = (
+        plain: npt.NDArray[np.bool_] = (
             (self._holding(delimiter) == count)
             & (self._holding('"') == 0)
             & (self._holding("\x00") == 0)

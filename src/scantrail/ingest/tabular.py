@@ -57,7 +57,8 @@ def read_delimited(path: Path) -> RawLog:
         if recoded != data:  # it was CP949
             frame = _read_fast(recoded, layout)
     return (
-        RawLog(frame, source=path.name) if frame is not None
+        RawLog(frame, source=path.name)
+        if frame is not None
         else _read_slowly(recoded, layout, path.name)
     )
 
