@@ -52,7 +52,7 @@ def read_settings(
     for name, text in environ.items():
         if name.startswith(PREFIX) and name != f"{PREFIX}CONFIG":
             _put(values, name.removeprefix(PREFIX).lower().split("__"), text)
-    values |= {name: value for name, value in given.items() if value is not None}
+    _merge(values, {name: value for name, value in given.items() if value is not None})
     try:
         return msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
@@ -62,7 +62,13 @@ def read_settings(
 def _put(values: dict[str, Any], path: list[str], text: str) -> None:
     *tables, name = path
     for table in tables:
-        values = values.setdefault(table, {})
+        inner = values.setdefault(table, {})
+        if not isinstance(inner, dict):
+            raise SettingsError(
+                f"a setting can't be used: {PREFIX}{table.upper()} is a table; "
+                f"set {PREFIX}{'__'.join(path).upper()} and its like alone"
+            )
+        values = inner
     lists = ("companies", "cors_origins", "lane_z_fast", "lane_z_slow", "lane_z_scores",
              "missed_scores")  # fmt: skip
     values[name] = (
@@ -70,12 +76,21 @@ def _put(values: dict[str, Any], path: list[str], text: str) -> None:
     )
 
 
+def _merge(values: dict[str, Any], given: Mapping[str, Any]) -> None:
+    """Put given values over others; a table's other entries stay."""
+    for name, value in given.items():
+        if isinstance(value, Mapping) and isinstance(values.get(name), dict):
+            _merge(values[name], value)
+        else:
+            values[name] = value
+
+
 def _from_file(file: Path) -> dict[str, Any]:
     try:
         values = msgspec.toml.decode(file.read_bytes())
     except OSError as error:
         raise SettingsError(f"{file} can't be read: {error.strerror}") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file} is no valid TOML: {error}") from error
     assert isinstance(values, dict)
     return values

@@ -7,18 +7,19 @@ geography and tier are null.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from scantrail.errors import SitesError
+from scantrail.errors import InputError, SettingsError, SitesError
 from scantrail.ingest.files import read_bytes, to_utf8
+from scantrail.ingest.times import zone_of
 from scantrail.vocabulary.chain import Tier, meaning
 
 EARTH_RADIUS_KM: Final = 6371.0088  # mean radius, IUGG
@@ -45,13 +46,16 @@ SITES: Final = pl.Schema(
 #: Words that name a tier, the most telling first: a retailer's name may contain its
 #: wholesaler's, and a plant warehouse's the plant's.
 _TIER_WORDS: Final = (
-    (Tier.RETAILER, ("소매", "매장", "retail", "shop", "store", "reseller", "pharmacy", "pos")),
+    (Tier.RETAILER, ("소매", "매장", "retail", "shop", "store", "reseller", "pharmacy", "pharmacie",
+                     "pos")),
     (Tier.WHOLESALER, ("도매", "wholesale", "distributor", "dealer")),
-    (Tier.HUB, ("물류", "허브", "hub", "logistic", "distribution center", "distribution centre",
-                "cross-dock", "terminal")),
+    (Tier.HUB, ("물류", "허브", "hub", "logihub", "logistic", "distribution center",
+                "distribution centre", "cross-dock", "terminal")),
     (Tier.WAREHOUSE, ("창고", "warehouse", "wms", "depot")),
     (Tier.FACTORY, ("공장", "factory", "plant", "works", "mill")),
 )  # fmt: skip
+
+_CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def tier_of_name(name: str | None) -> Tier | None:
@@ -60,10 +64,12 @@ def tier_of_name(name: str | None) -> Tier | None:
     >>> tier_of_name("인천공장창고"), tier_of_name("도매상1_권역_소매상2"), tier_of_name("X17")
     (<Tier.WAREHOUSE: 1>, <Tier.RETAILER: 4>, None)
     """
-    folded = (name or "").lower()
+    spaced = _CAMEL.sub(" ", name or "").lower()
     for tier, words in _TIER_WORDS:
         if any(
-            re.search(rf"(?<![a-z]){word}", folded) if word.isascii() else word in folded
+            re.search(rf"(?<![a-z]){word}(?:r|s|rs|er|ers)?(?![a-z])", spaced)
+            if word.isascii()
+            else word in spaced
             for word in words
         ):
             return tier
@@ -170,6 +176,7 @@ class Sites:
         a, b = self.radians[start], self.radians[end]
         half = np.sin((b - a) / 2) ** 2
         chord = half[:, 0] + np.cos(a[:, 0]) * np.cos(b[:, 0]) * half[:, 1]
+        chord = np.minimum(chord, 1)  # rounding may exceed it between antipodes
         km: npt.NDArray[np.float64] = 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(chord))
         return km.astype(np.float32)
 
@@ -234,7 +241,12 @@ def read_sites(path: Path) -> Sites:
         SitesError: Unreadable, a needed column is missing, or a cell can't be understood; the
             message names line and column.
     """
-    text = to_utf8(_bytes(path), path.name)
+    try:
+        text = to_utf8(_bytes(path), path.name)
+    except InputError as error:
+        raise SitesError(str(error)) from error
+    if b"\n" not in text:
+        text = text.replace(b"\r", b"\n")
     first = text.split(b"\n", 1)[0]
     separator = "\t" if first.count(b"\t") > first.count(b",") else ","
     try:
@@ -258,7 +270,12 @@ def _bytes(path: Path) -> bytes:
 
 def sites_from(raw: pl.DataFrame, source: str = "site list") -> Sites:
     """Make a site list of a table with the columns of `read_sites`, text or typed."""
-    folded = {name.lower().strip(): name for name in raw.columns}
+    folded: dict[str, str] = {}
+    for given in raw.columns:
+        name = given.lower().strip()
+        if name in folded:
+            raise SitesError(f"{source} has the column {name} twice; rename or remove one")
+        folded[name] = given
     for name in ("location_id", "scan_location"):
         if name not in folded:
             raise SitesError(
@@ -281,28 +298,36 @@ def sites_from(raw: pl.DataFrame, source: str = "site list") -> Sites:
             "tier": [None if t is None else int(t) for t in tiers],
             "opens": reader.parsed("opens", _minutes),
             "closes": reader.parsed("closes", _minutes),
-            "zone": reader.texts("zone"),
+            "zone": reader.parsed("zone", _zone),
         },
         schema={name: dtype for name, dtype in SITES.items() if name != "plant"},
     )
     return Sites(_with_plants(table, reader.texts("factory_locations")))
 
 
+_Parsed = TypeVar("_Parsed")
+
+
 class _Cells:
     """Cells of a site list, with errors that name line and column."""
 
     def __init__(self, text: pl.DataFrame, source: str) -> None:
-        self.text, self.source = text, source
+        rows = text.with_row_index("", offset=2)  # a line of a file; blank ones are no sites
+        rows = rows.filter(pl.any_horizontal(pl.all().exclude("").is_not_null()))
+        self.lines: list[int] = rows[""].to_list()
+        self.text, self.source = rows.drop(""), source
 
     def texts(self, name: str) -> list[str | None]:
         if name not in self.text.columns:
             return [None] * len(self.text)
         return [(cell or "").strip() or None for cell in self.text[name]]
 
-    def parsed(self, name: str, parse: object) -> list[int | None]:
-        assert callable(parse)
-        values = []
-        for line, cell in enumerate(self.texts(name), start=2):
+    def numbered(self, name: str) -> Iterable[tuple[int, str | None]]:
+        return zip(self.lines, self.texts(name), strict=True)
+
+    def parsed(self, name: str, parse: Callable[[str], _Parsed]) -> list[_Parsed | None]:
+        values: list[_Parsed | None] = []
+        for line, cell in self.numbered(name):
             try:
                 values.append(None if cell is None else parse(cell))
             except ValueError as error:
@@ -311,7 +336,7 @@ class _Cells:
 
     def ids(self) -> list[int]:
         seen: dict[int, int] = {}
-        for line, cell in enumerate(self.texts("location_id"), start=2):
+        for line, cell in self.numbered("location_id"):
             if cell is None or not re.fullmatch(r"[+-]?[0-9]{1,18}(\.0+)?", cell):
                 raise self._wrong(line, "location_id", cell, "expected a whole number")
             number = int(cell.split(".")[0])
@@ -323,7 +348,7 @@ class _Cells:
 
     def degrees(self, name: str, limit: int) -> list[float | None]:
         values: list[float | None] = []
-        for line, cell in enumerate(self.texts(name), start=2):
+        for line, cell in self.numbered(name):
             try:
                 value = None if cell is None else float(cell)
             except ValueError:
@@ -345,6 +370,13 @@ def _tier(cell: str) -> int:
     if tier is None:
         raise ValueError("expected factory, warehouse, hub, wholesaler, retailer or 0 to 4")
     return int(tier)
+
+
+def _zone(cell: str) -> str:
+    try:
+        return zone_of(cell).key
+    except SettingsError:
+        raise ValueError("expected an IANA time zone such as Asia/Seoul") from None
 
 
 def _minutes(cell: str) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+import json
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import polars as pl
@@ -22,9 +23,8 @@ def read_api_json(data: bytes, source: str) -> RawLog:
     Raises:
         InputError: Not JSON, or no list of records in it.
     """
-    records = _records(to_utf8(data, source), source)
     rows, rejects = [], []
-    for index, record in enumerate(records):
+    for index, record in enumerate(_records(to_utf8(data, source), source)):
         if isinstance(record, dict):
             rows.append((index, *_cells(record)))
         else:
@@ -39,12 +39,12 @@ def _records(data: bytes, source: str) -> list[Any]:
     try:
         found = msgspec.json.decode(data)
     except msgspec.DecodeError as error:
-        found = _lines(data, source, error)
+        return _lines(data, source, error)
     except RecursionError as error:
         raise InputError(f"{source} is nested too deeply to be a list of records") from error
     if isinstance(found, dict) and isinstance(found.get("data"), list):
         found = found["data"]
-    elif isinstance(found, dict) and "epc_code" in found:
+    elif isinstance(found, dict) and not {"epc_code", "epcCode"}.isdisjoint(found):
         found = [found]
     if not isinstance(found, list):
         raise InputError(
@@ -54,12 +54,28 @@ def _records(data: bytes, source: str) -> list[Any]:
 
 
 def _lines(data: bytes, source: str, error: Exception) -> list[Any]:
-    try:
-        return msgspec.json.Decoder().decode_lines(data)
-    except (msgspec.DecodeError, RecursionError):
+    """One record per line, if at least the first is one; a line that is no JSON is `_Broken`."""
+    lines = [line for line in data.split(b"\n") if line.strip()]
+    records = [_line(line) for line in lines]
+    if not records or not isinstance(records[0], dict):
         raise InputError(
             f"{source} is no valid JSON ({error}); expected a list of records or one per line"
         ) from error
+    return records
+
+
+def _line(line: bytes) -> Any:
+    try:
+        return msgspec.json.decode(line)
+    except (msgspec.DecodeError, RecursionError) as error:
+        return _Broken(line.decode("utf-8", "replace").strip(), str(error))
+
+
+class _Broken(NamedTuple):
+    """A line that is no JSON."""
+
+    text: str
+    error: str
 
 
 def _cells(record: dict[str, Any]) -> list[str | None]:
@@ -68,19 +84,25 @@ def _cells(record: dict[str, Any]) -> list[str | None]:
 
 
 def _text(value: Any) -> str | None:
+    """A value as a cell; one that is neither text nor number as its JSON."""
     if value is None or value == "":
         return None
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _reject(source: str, index: int, record: Any) -> dict[str, Any]:
+    broken = isinstance(record, _Broken)
     return {
         "file": source,
         "line": index,
         "row": None,
         "event_id": None,
         "column": None,
-        "value": str(_text(record))[:80],
-        "reason": "the record is no object",
+        "value": (record.text if broken else json.dumps(record, ensure_ascii=False))[:80],
+        "reason": f"the line is no JSON ({record.error})" if broken else "the record is no object",
         "fix": 'write each record as {"epc_code": …, "event_time": …}',
     }

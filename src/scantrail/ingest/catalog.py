@@ -10,7 +10,7 @@ from typing import Final
 from scantrail.errors import InputError
 from scantrail.ingest.api_json import read_api_json
 from scantrail.ingest.epcis import read_epcis_json, read_epcis_xml
-from scantrail.ingest.files import read_bytes, read_head
+from scantrail.ingest.files import is_utf16, read_bytes, read_head
 from scantrail.ingest.tabular import read_delimited, read_parquet
 from scantrail.vocabulary.events import RawLog
 from scantrail.vocabulary.protocols import Reader
@@ -43,6 +43,8 @@ def format_of(path: Path) -> str:
     head = read_head(path)
     if head.startswith(b"PAR1"):
         return "parquet"
+    if is_utf16(head):
+        head = head[: len(head) // 2 * 2].decode("utf-16", "replace").encode()
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith(b"<"):
         return "epcis-xml"

@@ -32,6 +32,8 @@ _STARTS: Final = {"header": 0, "company": 4, "product": 12, "lot": 20, "manufact
                   "serial": 36}  # fmt: skip
 _LENGTH: Final = 45
 _FEW: Final = 16  # codes; so few are read sooner one by one
+_DATE: Final = "%Y%m%d"
+_LONGEST: Final = 512  # beyond, no code was meant
 #: The keys of `!` … `)`: digits typed with Shift held or Caps Lock on, in the usual layout.
 _SHIFTED: Final = str.maketrans(")!@#$%^&*(", "0123456789")
 
@@ -89,18 +91,18 @@ def _canonical(codes: pl.Series) -> pl.DataFrame:
     """Well-formed dotted codes: every part stands at its place."""
     code = pl.col("epc_code")
     parts = {part: code.str.slice(_STARTS[part], PARTS[part]) for part in PARTS}
-    made = parts["manufacture"].str.to_date("%Y%m%d", strict=False)
-    valid = {f"{part}_ok": pl.lit(value=True) for part in PARTS} | {
-        "manufacture_ok": made.is_not_null()
-    }
-    wrong = pl.format("manufacture date {} is no date", parts["manufacture"])
-    return codes.to_frame("epc_code").select_seq(
+    day = parts["manufacture"].str.to_date(_DATE, strict=False)
+    frame = codes.to_frame("epc_code").select_seq(code, **parts, day=day)
+    valid = {f"{part}_ok": pl.lit(value=True) for part in PARTS}
+    real = pl.col("day").dt.year() > 0  # null where there is no such day
+    wrong = pl.format("manufacture date {} is no date", "manufacture")
+    return frame.select_seq(
         code,
-        scheme=pl.lit("dotted"),
-        **parts,
-        **valid,
-        manufactured=made,
-        reason=pl.when(made.is_null()).then(wrong),
+        pl.lit("dotted").alias("scheme"),
+        *PARTS,
+        **valid | {"manufacture_ok": real.fill_null(value=False)},
+        manufactured=pl.when(real).then("day"),
+        reason=pl.when(~real.fill_null(value=False)).then(wrong),
         nearly=pl.lit(None, pl.String),
     )
 
@@ -162,8 +164,9 @@ def _row(code: str | None, **fields: object) -> tuple[object, ...]:
 
 
 def _date(text: str) -> date | None:
+    """The real date that eight digits name, None where they name none."""
     try:
-        return date(int(text[:4]), int(text[4:6]), int(text[6:8]))
+        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
     except ValueError:
         return None
 
@@ -174,6 +177,8 @@ def _repair(code: str) -> str | None:
     Undone are: full-width characters, blanks, other or lost separators, digits typed with Shift,
     and a second code glued on.
     """
+    if len(code) > _LONGEST:
+        return None
     text = unicodedata.normalize("NFKC", code).strip()
     if "." not in text or not any(c.isdigit() for c in text):
         text = text.translate(_SHIFTED)

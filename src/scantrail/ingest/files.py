@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple, NoReturn
 
 import numpy as np
 
 from scantrail.errors import InputError
 
+_HEAD: Final = 1 << 16
 _CHUNK: Final = 1 << 18  # fits the processor's cache
-_NEWLINE: Final = 10
+_SAMPLE: Final = 1000  # lines with other than ASCII characters that decide on the encoding
 _MAGICS: Final = {
     b"PK\x03\x04": "a zip archive (or a spreadsheet); unpack it, or export it as CSV",
     b"\xd0\xcf\x11\xe0": "an old spreadsheet; export it as CSV",
@@ -22,34 +25,59 @@ _MAGICS: Final = {
     b"(\xb5/\xfd": "a Zstandard archive; unpack it",
     b"BZh": "a bzip2 archive; unpack it",
 }
+_BOM: Final = b"\xef\xbb\xbf"
+_BOMS_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
 def read_head(path: Path) -> bytes:
     """The first 64 KiB of a file, unpacked if gzip; an InputError says why it can't be read."""
     if path.is_dir():
         raise InputError(f"{path} is a folder; expected a file (CSV, TSV, Parquet, JSON or XML)")
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is a pipe or a device; write the log to a file first")
     try:
         with path.open("rb") as file:
-            head = file.read(1 << 16)
+            head = file.read(_HEAD)
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; check the path") from error
     except OSError as error:
         raise InputError(
             f"{path} can't be read: {error.strerror}; check its permissions"
         ) from error
+    if is_gzip(head):
+        head = _unpacked(head, path)
     if not head:
         raise InputError(f"{path} is empty; expected a scan log with a header line")
     for magic, what in _MAGICS.items():
         if head.startswith(magic):
             raise InputError(f"{path} is {what}")
-    if is_gzip(head):
-        head = zlib.decompressobj(wbits=31).decompress(head, 1 << 16)
     return head
+
+
+def _unpacked(head: bytes, path: Path) -> bytes:
+    """The first 64 KiB of what the first bytes of a gzip file hold."""
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        unpacked = unpacker.decompress(head, _HEAD)
+    except zlib.error as error:
+        _damaged(path, error)
+    if not unpacked and not unpacker.eof:
+        _damaged(path, EOFError("it ends within its header"))
+    return unpacked
+
+
+def _damaged(path: Path, error: Exception) -> NoReturn:
+    raise InputError(f"{path} is a damaged gzip file ({error}); pack or copy it again") from error
 
 
 def is_gzip(head: bytes) -> bool:
     """Whether bytes start a gzip stream."""
     return head.startswith(b"\x1f\x8b")
+
+
+def is_utf16(head: bytes) -> bool:
+    """Whether bytes start with the mark of UTF-16."""
+    return head.startswith(_BOMS_16)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -58,42 +86,99 @@ def read_bytes(path: Path) -> bytes:
         data = path.read_bytes()
         return gzip.decompress(data) if is_gzip(data) else data
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(
-            f"{path} is a damaged gzip file ({error}); pack or copy it again"
-        ) from error
+        _damaged(path, error)
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}") from error
 
 
 def to_utf8(data: bytes, where: str) -> bytes:
-    """Bytes of a text file as UTF-8 without BOM; UTF-16 by its BOM, otherwise CP949 is tried."""
-    if data.startswith(b"\xef\xbb\xbf"):
-        data = data[3:]
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return _decoded(data, "utf-16", where)
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return _decoded(data, "cp949", where)
-    return data
+    """Bytes of a text file as UTF-8 without BOM; UTF-16 is told by its BOM, CP949 by its bytes.
 
-
-def _decoded(data: bytes, encoding: str, where: str) -> bytes:
+    Raises:
+        InputError: It is none of these throughout.
+    """
+    data = data.removeprefix(_BOM)
+    if _fits(data, "utf-8"):
+        return data
     try:
-        return data.decode(encoding).encode("utf-8")
+        return data.decode(_other_encoding(data)).encode("utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(
-            f"{where} is neither UTF-8 nor {encoding.upper()} text: byte {error.start} does not "
-            f"fit; save it as UTF-8"
-        ) from error
+        _undecodable(error, where)
 
 
-def count_lines(path: Path) -> int:
-    """How many lines a file has; a last one without its newline counts."""
-    lines, last = 0, _NEWLINE
-    chunk = np.empty(_CHUNK, np.uint8)
-    with path.open("rb", buffering=0) as file:
-        while size := file.readinto(chunk.data):
-            lines += int(np.count_nonzero(chunk[:size] == _NEWLINE))
-            last = int(chunk[size - 1])
-    return lines + (last != _NEWLINE)
+def to_text(data: bytes, where: str) -> str:
+    """A text file as text, as `to_utf8`; a few bytes that fit no encoding become lone surrogates.
+
+    Raises:
+        InputError: Damaged UTF-16.
+    """
+    data = data.removeprefix(_BOM)
+    if _fits(data, "utf-8"):
+        return data.decode("utf-8")
+    encoding = _other_encoding(data)
+    try:
+        return data.decode(encoding, "strict" if encoding == "utf-16" else "surrogateescape")
+    except UnicodeDecodeError as error:
+        _undecodable(error, where)
+
+
+def _other_encoding(data: bytes) -> str:
+    """What text that is not wholly UTF-8 is in: what more of its lines fit."""
+    if is_utf16(data):
+        return "utf-16"
+    odd = list(islice((line for line in data.split(b"\n") if not line.isascii()), _SAMPLE))
+    korean = sum(_fits(line, "cp949") for line in odd)
+    return "cp949" if korean > sum(_fits(line, "utf-8") for line in odd) else "utf-8"
+
+
+def _fits(line: bytes, encoding: str) -> bool:
+    try:
+        line.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _undecodable(error: UnicodeDecodeError, where: str) -> NoReturn:
+    other = "UTF-16" if error.encoding.startswith("utf-16") else "CP949"
+    raise InputError(
+        f"{where} is neither UTF-8 nor {other} text: byte {error.start} does not fit; "
+        f"save it as UTF-8"
+    ) from error
+
+
+class Marks(NamedTuple):
+    """What a text file's bytes say of its shape."""
+
+    lines: int  #: lines up to the last that is not blank
+    blank: int  #: blank lines at the end
+    delimiters: int
+    has_null: bool
+    has_quote: bool
+
+
+def count_marks(source: Path | bytes, delimiter: str) -> Marks:
+    """Count lines and delimiters, wherever they stand."""
+    lines = delimiters = 0
+    has_null = has_quote = False
+    tail = b""
+    for chunk in _chunks(source):
+        codes = np.frombuffer(chunk, np.uint8)
+        lines += int(np.count_nonzero(codes == ord("\n")))
+        delimiters += int(np.count_nonzero(codes == ord(delimiter)))
+        has_null = has_null or b"\x00" in chunk
+        has_quote = has_quote or b'"' in chunk
+        tail = (tail + chunk)[-_HEAD:]
+    end = tail[len(tail.rstrip(b" \r\n")) :]
+    lines += not end.endswith(b"\n")
+    blank = max(end.count(b"\n") - 1, 0)
+    return Marks(lines - blank, blank, delimiters, has_null, has_quote)
+
+
+def _chunks(source: Path | bytes) -> Iterator[bytes]:
+    if isinstance(source, bytes):
+        yield source
+        return
+    with source.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk

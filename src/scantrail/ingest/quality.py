@@ -40,17 +40,12 @@ def standardise(
     frame = pl.DataFrame(
         [frame[name] for name in frame.columns if name not in ids] + [*ids.values(), *times]
     )
-    if not (frame["time"].null_count() or _missing(frame["epc_code"])):
+    if not (frame["time"].null_count() or frame["epc_code"].null_count()):
         return Events(_typed(frame, flags, file_id), raw.rejects, raw.source)
-    unreadable = frame["time"].is_null() | frame["epc_code"].is_null() | (frame["epc_code"] == "")
-    unreadable = unreadable.fill_null(value=True)
+    unreadable = frame["time"].is_null() | frame["epc_code"].is_null()
     rejects = pl.concat([raw.rejects, _rejects(frame.filter(unreadable), raw.source)])
     readable = _typed(frame.filter(~unreadable), flags.filter(~unreadable), file_id)
     return Events(readable, rejects, raw.source)
-
-
-def _missing(codes: pl.Series) -> bool:
-    return codes.null_count() > 0 or bool((codes == "").any())
 
 
 def _typed(frame: pl.DataFrame, flags: pl.Series, file_id: int) -> pl.DataFrame:
@@ -62,14 +57,19 @@ def _typed(frame: pl.DataFrame, flags: pl.Series, file_id: int) -> pl.DataFrame:
 
 
 def _complete(frame: pl.DataFrame) -> pl.DataFrame:
-    """Only known columns, numbered rows; absent columns are null."""
+    """Only known columns, numbered rows; absent columns and empty cells are null."""
     names = [name for name in (*RAW.names(), "flags") if name in frame.columns]
     absent = [
         pl.repeat(None, pl.len(), dtype=dtype).alias(name)
         for name, dtype in RAW.items()
         if name not in names
     ]
-    return frame.select_seq(pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"), *names, *absent)
+    rows = pl.int_range(pl.len(), dtype=pl.UInt32).alias("row")
+    known = frame.select_seq(rows, *names, *absent)
+    empty = [name for name in names if known[name].dtype == pl.String and (known[name] == "").any()]
+    if not empty:
+        return known
+    return known.with_columns(pl.when(pl.col(name) != "").then(name).alias(name) for name in empty)
 
 
 def _integers(frame: pl.DataFrame) -> tuple[dict[str, pl.Series], pl.Series]:
@@ -139,7 +139,7 @@ def _times(frame: pl.DataFrame, zone: str, site_zones: Mapping[int, str]) -> pl.
 
 def _rejects(bad: pl.DataFrame, source: str) -> pl.DataFrame:
     """One Reject per unreadable row: the first thing wrong with it."""
-    no_code = pl.col("epc_code").is_null() | (pl.col("epc_code") == "")
+    no_code = pl.col("epc_code").is_null()
     no_time = pl.col("event_time").is_null()
     return bad.select(
         file=pl.lit(source),

@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import polars as pl
 
 from scantrail.errors import InputError
-from scantrail.ingest.files import count_lines, is_gzip, read_bytes, read_head, to_utf8
+from scantrail.ingest.files import (
+    count_marks,
+    is_gzip,
+    is_utf16,
+    read_bytes,
+    read_head,
+    to_text,
+    to_utf8,
+)
+from scantrail.ingest.records import Record, sort_out
 from scantrail.vocabulary.events import RAW, REJECTS, RawLog, empty_rejects
 
 _DELIMITERS: Final = "\t,;|"
 _NEEDED: Final = ("epc_code", "event_time")
-_WANTED: Final = tuple(name for name in RAW.names() if name != "line")
 _IDS: Final = ("event_id", "file_id", "location_id")
-_QUOTED_LINES: Final = 20  # a quoted field may span this many lines; beyond, the quote is a slip
+_WANTED: Final = tuple(name for name in RAW.names() if name != "line")
+_QUOTED: Final = re.compile(rb'"[^"]*"')
+_SHOWN: Final = 80  # characters of a bad row that a Reject repeats
+
+
+class _Layout(NamedTuple):
+    """What the header line says: all names, and the place of each wanted column."""
+
+    delimiter: str
+    header: list[str]
+    columns: dict[str, int]
+    on_line: int  #: 0-based; blank lines may stand before it
 
 
 def read_delimited(path: Path) -> RawLog:
@@ -32,139 +49,155 @@ def read_delimited(path: Path) -> RawLog:
         InputError: Not a readable text file, or it lacks `epc_code` or `event_time`.
     """
     head = read_head(path)
-    name = path.name
-    plain = not is_gzip(_magic(path)) and not head.startswith((b"\xff\xfe", b"\xfe\xff"))
-    data = None if plain else to_utf8(read_bytes(path), name)
-    first = (data or to_utf8(_whole_lines(head), name)).split(b"\n", 1)[0]
-    delimiter, header = _header(first.decode("utf-8", "replace").rstrip("\r"), path)
-    lines = count_lines(path) if data is None else data.count(b"\n") + (not data.endswith(b"\n"))
-    columns = _columns(header, path)
-    frame = _read_fast(path if data is None else data, delimiter, columns)
-    if frame is not None and len(frame) == lines - 1:
-        return RawLog(frame.with_row_index("line", offset=2), source=name)
-    text = (to_utf8(read_bytes(path), name) if data is None else data).decode("utf-8")
-    return _read_slowly(text, delimiter, columns, name)
+    data = None if _is_plain(path, head) else _whole(path)
+    layout = _layout(head if data is None else data, path)
+    frame = _read_fast(path if data is None else data, layout)
+    if frame is None:
+        data = read_bytes(path) if data is None else data
+        recoded = to_text(data, path.name).encode("utf-8", "surrogateescape")
+        if recoded != data:  # it was CP949
+            frame = _read_fast(recoded, layout)
+    return (
+        RawLog(frame, source=path.name)
+        if frame is not None
+        else _read_slowly(recoded, layout, path.name)
+    )
 
 
-def _magic(path: Path) -> bytes:
+def _is_plain(path: Path, head: bytes) -> bool:
+    """Whether the file can be read from disk as it is."""
     with path.open("rb") as file:
-        return file.read(2)
+        packed = is_gzip(file.read(2))
+    return b"\n" in head and not packed and not is_utf16(head)
 
 
-def _whole_lines(head: bytes) -> bytes:
-    """The head up to its last newline, so that no character is cut in two."""
-    return head[: head.rfind(b"\n")] if b"\n" in head else head
+def _whole(path: Path) -> bytes:
+    """The file, unpacked, with line feeds; UTF-16 as UTF-8."""
+    data = read_bytes(path)
+    if is_utf16(data):
+        data = to_utf8(data, path.name)
+    return data if b"\n" in data else data.replace(b"\r", b"\n")
 
 
-def _header(line: str, path: Path) -> tuple[str, list[str]]:
-    delimiter = max(_DELIMITERS, key=line.count)
-    if "\x00" in line:
+def _layout(data: bytes, path: Path) -> _Layout:
+    """Read the header: the first line that is not blank."""
+    body = data.removeprefix(b"\xef\xbb\xbf").lstrip(b" \r\n")
+    line = body.split(b"\n", 1)[0].rstrip(b"\r")
+    if b"\x00" in line:
         raise InputError(f"{path} is no text file: its first line holds null bytes")
-    return delimiter, next(csv.reader([line], delimiter=delimiter), [])
+    text = to_text(line, path.name)
+    bare = re.sub(r'"[^"]*"', "", text)
+    delimiter = max(_DELIMITERS, key=bare.count)
+    try:
+        header = next(csv.reader([text], delimiter=delimiter), [])
+    except csv.Error as error:
+        raise InputError(f"{path} has no header line that can be read: {error}") from error
+    on_line = data.count(b"\n", 0, len(data) - len(body))
+    return _Layout(delimiter, header, _columns(header, path), on_line)
 
 
 def _columns(header: list[str], path: Path) -> dict[str, int]:
     """Place of each wanted column; names are matched without regard to case and underscores."""
     folded = [re.sub(r"[\s_]", "", name).lower() for name in header]
-    places = {
-        name: folded.index(fold) for name in _WANTED if (fold := name.replace("_", "")) in folded
-    }
+    places: dict[str, int] = {}
+    for name in _WANTED:
+        exact = [i for i, given in enumerate(header) if given == name]
+        fold = name.replace("_", "")
+        found = exact or [i for i, given in enumerate(folded) if given == fold]
+        if len(found) > 1:
+            raise InputError(
+                f"{path} has the column {name} {len(found)} times (columns "
+                f"{' and '.join(str(i + 1) for i in found)}); rename or remove all but one"
+            )
+        places |= dict.fromkeys([name], found[0]) if found else {}
     missing = [name for name in _NEEDED if name not in places]
     if missing:
-        found = ", ".join(header)[:200] or "none"
+        shown = ", ".join(header)[:200].replace("\ufffd", "?") or "none"
         raise InputError(
             f"{path} has no column {' and no column '.join(missing)}; "
-            f"expected a header line with at least epc_code and event_time, found: {found}"
+            f"expected a header line with at least epc_code and event_time, found: {shown}"
         )
     return places
 
 
-def _read_fast(
-    source: Path | bytes, delimiter: str, columns: dict[str, int]
+def _read_fast(source: Path | bytes, layout: _Layout) -> pl.DataFrame | None:
+    """All rows at once, None where not every line is one row with as many fields as the header."""
+    marks = count_marks(source, layout.delimiter)
+    if layout.on_line or marks.has_null:
+        return None
+    width = len(layout.header)
+    if marks.delimiters != marks.lines * (width - 1):
+        if not marks.has_quote:
+            return None
+        data = source if isinstance(source, bytes) else read_bytes(source)
+        bare = count_marks(_QUOTED.sub(b"", data), layout.delimiter)
+        if bare.delimiters != bare.lines * (width - 1):
+            return None
+    frame = _parse(source, layout, pl.Int64)
+    if frame is None:
+        frame = _parse(source, layout, pl.String)
+    if frame is None or len(frame) != marks.lines + marks.blank - 1:
+        return None
+    return frame.head(marks.lines - 1).with_row_index("line", offset=2)
+
+
+def _parse(
+    source: Path | bytes, layout: _Layout, ids: type[pl.DataType], skip: int = 1
 ) -> pl.DataFrame | None:
-    """By Polars, ids as integers if all are, else as text; None where it gives up."""
-    for integers in (True, False):
-        try:
-            return _read_as(source, delimiter, columns, integers=integers)
-        except pl.exceptions.PolarsError:
-            continue
-    return None
-
-
-def _read_as(
-    source: Path | bytes, delimiter: str, columns: dict[str, int], *, integers: bool
-) -> pl.DataFrame:
-    names = sorted(columns, key=columns.__getitem__)
-    places = [columns[name] for name in names]
-    header = pl.read_csv(source, separator=delimiter, n_rows=0, infer_schema=False).columns
-    ids = [header[columns[name]] for name in _IDS if name in columns] if integers else []
-    frame = pl.read_csv(
-        source,
-        separator=delimiter,
-        columns=places,
-        infer_schema=False,
-        schema_overrides=dict.fromkeys(ids, pl.Int64),
-    )
+    """The wanted columns of all rows, None if a row is longer than the header or an id is no id."""
+    names = sorted(layout.columns, key=layout.columns.__getitem__)
+    width = len(layout.header)
+    try:
+        frame = pl.read_csv(
+            source,
+            separator=layout.delimiter,
+            has_header=False,
+            skip_lines=skip,
+            schema=dict.fromkeys((str(i) for i in range(width + 1)), pl.String)
+            | {str(place): ids for name, place in layout.columns.items() if name in _IDS},
+            columns=[*(layout.columns[name] for name in names), width],
+            missing_columns="insert",  # one column more than the header has shows longer rows
+            glob=False,
+        )
+    except pl.exceptions.PolarsError:
+        return None
+    beyond = frame.drop_in_place(str(width))
     frame.columns = names
-    return frame
+    return frame if beyond.null_count() == len(beyond) else None
 
 
-def _read_slowly(text: str, delimiter: str, columns: dict[str, int], name: str) -> RawLog:
+def _read_slowly(data: bytes, layout: _Layout, name: str) -> RawLog:
     """Line by line; a line that is no row becomes a Reject, blank lines are no rows."""
-    rows: list[tuple[str | None, ...]] = []
-    rejects: list[dict[str, object]] = []
-    wanted = list(columns.values())
-    width = 0
-    for line, record, fault in _records(text, delimiter):
-        if not width:
-            width = len(record)
-        elif fault or len(record) > width:
-            reason = fault or f"the row has {len(record)} fields, the header {width}"
-            rejects.append(_reject(name, line, delimiter.join(record), reason))
-        else:
-            cells = [record[i] if i < len(record) else "" for i in wanted]
-            rows.append((str(line), *(cell.replace("\x00", "") or None for cell in cells)))
+    regular, lines, odd = sort_out(data, layout.delimiter, layout.header, layout.on_line)
+    good = [record for record in odd if record.fault is None]
+    bad = [_reject(record, name) for record in odd if record.fault is not None]
     frame = pl.DataFrame(
-        rows, schema=dict.fromkeys(["line", *columns], pl.String), orient="row"
-    ).with_columns(pl.col("line").cast(pl.UInt32))
-    table = pl.DataFrame(rejects, schema=REJECTS) if rejects else empty_rejects()
-    return RawLog(frame, table, name)
+        {"line": pl.Series([record.line for record in good], dtype=pl.UInt32)}
+        | {
+            column: pl.Series([record.fields[place] or None for record in good], dtype=pl.String)
+            for column, place in layout.columns.items()
+        }
+    )
+    if len(lines):
+        bulk = _parse(regular, layout, pl.String, skip=0)
+        assert bulk is not None
+        assert len(bulk) == len(lines)
+        numbered = bulk.with_columns(line=pl.Series(lines, dtype=pl.UInt32))
+        frame = pl.concat([frame, numbered.select(frame.columns)]).sort("line")
+    return RawLog(frame, pl.DataFrame(bad, schema=REJECTS) if bad else empty_rejects(), name)
 
 
-def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str], str | None]]:
-    """(line, fields, fault) of each record."""
-    lines = text.split("\n")
-    i = 0
-    while i < len(lines):
-        taken = 1
-        record = lines[i]
-        while record.count('"') % 2 and taken < _QUOTED_LINES and i + taken < len(lines):
-            record += "\n" + lines[i + taken]
-            taken += 1
-        if record.count('"') % 2:
-            yield i + 1, [lines[i].rstrip("\r")], "a quote is opened and never closed"
-            taken = 1
-        elif record.strip("\r"):
-            yield i + 1, _fields(record.rstrip("\r"), delimiter), None
-        i += taken
-
-
-def _fields(record: str, delimiter: str) -> list[str]:
-    if '"' not in record:
-        return record.split(delimiter)
-    return next(csv.reader(io.StringIO(record, newline=""), delimiter=delimiter), [])
-
-
-def _reject(name: str, line: int, value: str, reason: str) -> dict[str, object]:
+def _reject(record: Record, name: str) -> dict[str, object]:
+    shown = record.text[:_SHOWN].replace("\x00", "\\0")
     return {
         "file": name,
-        "line": line,
+        "line": record.line,
         "row": None,
         "event_id": None,
         "column": None,
-        "value": value[:80],
-        "reason": reason,
-        "fix": "quote fields that hold the delimiter, close quotes, or export the row again",
+        "value": shown.encode("utf-8", "replace").decode("utf-8"),
+        "reason": record.fault,
+        "fix": record.fix,
     }
 
 
@@ -172,26 +205,31 @@ def read_parquet(path: Path) -> RawLog:
     """Read a Parquet log with the same columns; times may be timestamps or text.
 
     Raises:
-        InputError: Damaged, or without `epc_code` or `event_time`.
+        InputError: Damaged, or without `epc_code` or `event_time`, or a column is no plain value.
     """
     read_head(path)
     try:
-        header = list(pl.read_parquet_schema(path))
+        with path.open("rb") as file:  # a path would be taken as a pattern
+            header = list(pl.read_parquet_schema(file))
         columns = _columns(header, path)
-        frame = pl.read_parquet(path, columns=list(columns.values()))
+        names = [header[place] for place in columns.values()]
+        frame = pl.read_parquet(path, columns=names, glob=False, hive_partitioning=False)
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path} is a damaged Parquet file: {reason}; write it again") from error
-    names = {header[place]: name for name, place in columns.items()}
-    frame = frame.rename(names).select(_text(name, frame) for name in columns)
-    return RawLog(frame.with_row_index("line"), source=path.name)
+    texts = [_text(frame[header[place]], name, path) for name, place in columns.items()]
+    return RawLog(pl.DataFrame(texts).with_row_index("line"), source=path.name)
 
 
-def _text(name: str, frame: pl.DataFrame) -> pl.Expr:
-    column = pl.col(name)
-    dtype = frame.schema.get(name, pl.String())
-    if dtype.is_integer() and name.endswith("_id"):
-        return column
-    if isinstance(dtype, pl.Datetime):
-        return column.dt.to_string("iso:strict")
-    return column.cast(pl.String)
+def _text(column: pl.Series, name: str, path: Path) -> pl.Series:
+    if column.dtype.is_signed_integer() and column.dtype != pl.Int128 and name.endswith("_id"):
+        return column.alias(name)
+    if isinstance(column.dtype, pl.Datetime):
+        return column.dt.to_string("iso:strict").alias(name)
+    try:
+        return column.cast(pl.String).alias(name)
+    except pl.exceptions.PolarsError as error:
+        raise InputError(
+            f"{path}, column {column.name}: {column.dtype} can't be read as text; "
+            f"write it as text, number or timestamp"
+        ) from error

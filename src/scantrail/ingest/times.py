@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
@@ -17,6 +18,13 @@ _PLAIN: Final = "%Y-%m-%d %H:%M:%S"
 _MICROSECONDS_PER_MINUTE: Final = 60_000_000
 _SPAN_DAYS: Final = 1000  # longer logs are localised row by row
 _INSTANT: Final = pl.Datetime("us", "UTC")
+_PLAIN_BYTES: Final = 19
+#: Local times whose instants surely are within the years 1 to 9999, and whose year has four digits.
+_SAFE: Final = (datetime(1000, 1, 1), datetime(9998, 12, 31))  # noqa: DTZ001 - local times
+#: ISO 8601's end of day, which not every Python reads.
+_MIDNIGHT: Final = re.compile(r"^([0-9-]+[T ])24(:?00(?::?00(?:[.,]0+)?)?(?:Z|[+-][0-9:]+)?)$")
+#: What spreadsheets write, such as 2025-7-1 9:05.
+_SHORT: Final = re.compile(r"^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})([T ])([0-9]{1,2}):")
 _PARSED: Final = pl.Struct({"time": _INSTANT, "offset": pl.Int16})
 
 
@@ -28,11 +36,13 @@ def zone_of(name: str) -> ZoneInfo:
         SettingsError: No such zone.
     """
     try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        zone = ZoneInfo(name)
+        pl.Series([datetime(2025, 1, 1)]).dt.replace_time_zone(name)  # noqa: DTZ001 - made aware
+    except (ZoneInfoNotFoundError, ValueError, OSError, pl.exceptions.ComputeError) as error:
         raise SettingsError(
             f"'{name}' is no time zone; expected an IANA name such as Asia/Seoul or Europe/Vienna"
         ) from error
+    return zone
 
 
 def parse_times(texts: pl.Series, zone: str) -> pl.DataFrame:
@@ -51,7 +61,7 @@ def parse_times(texts: pl.Series, zone: str) -> pl.DataFrame:
     [540, 0, None]
     """
     zone_of(zone)
-    plain = texts.str.to_datetime(_PLAIN, time_unit="us", strict=False)
+    plain = _plain(texts)
     parsed = _localised(plain, zone)
     if parsed["time"].null_count() == texts.null_count():
         return parsed
@@ -86,6 +96,16 @@ def _steady_offset(plain: pl.Series, zone: str) -> int | None:
     return None if offset is None or offset.seconds % 60 else round(offset.total_seconds() / 60)
 
 
+def _plain(texts: pl.Series) -> pl.Series:
+    """Local times of texts in the log's own form; others, and what is only nearly so, are null."""
+    own = (texts.str.len_bytes() == _PLAIN_BYTES) & ~texts.str.ends_with(":60")
+    if not own.all():
+        texts = texts.to_frame("t").select(pl.when(own).then("t")).to_series()
+    times = texts.str.to_datetime(_PLAIN, time_unit="us", strict=False)
+    safe = times.is_between(*_SAFE)
+    return times if safe.all() else times.to_frame("t").select(pl.when(safe).then("t")).to_series()
+
+
 def _offsets(naive: pl.Series, local: pl.Series) -> pl.Series:
     """Minutes from UTC of each local time."""
     utc = local.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
@@ -108,15 +128,31 @@ def _parse_the_rest(texts: pl.Series, parsed: pl.DataFrame, zone: str) -> pl.Dat
 
 
 def _parse_one(text: str, zone: str) -> dict[str, datetime | int] | None:
-    """One time in any ISO 8601 form that Python reads; None where it is none."""
+    """One time in any ISO 8601 form that Python reads; None where it is none.
+
+    Read besides: `24:00`, the end of a day, and months, days and hours of one digit.
+    """
     if len(text) > 64:
         return None
     try:
-        value = datetime.fromisoformat(text.strip())
+        value = _iso(text.strip())
         if value.tzinfo is None:  # a time in a clock-change gap takes the offset before the gap
             value = value.replace(tzinfo=zone_of(zone))
         offset = value.utcoffset()
         assert offset is not None
-        return {"time": value.astimezone(UTC), "offset": round(offset.total_seconds() / 60)}
+        return {"time": value.astimezone(UTC), "offset": int(offset.total_seconds() / 60)}
     except (ValueError, OverflowError):
         return None
+
+
+def _iso(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        text, days = _MIDNIGHT.subn(r"\g<1>00\g<2>", _SHORT.sub(_padded, text))
+        return datetime.fromisoformat(text) + timedelta(days)
+
+
+def _padded(match: re.Match[str]) -> str:
+    year, month, day, gap, hour = match.groups()
+    return f"{year}-{month:0>2}-{day:0>2}{gap}{hour:0>2}:"
