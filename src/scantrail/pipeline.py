@@ -57,7 +57,9 @@ def judge(
     answers, degraded = _ask(detectors, journeys)
 
     progress("verdicts")
-    confidence, claims = combine([answer for answer in answers.values() if answer is not None])
+    confidence, claims = combine(
+        [answer for answer in answers.values() if answer is not None], len(linked)
+    )
     verdicts = _verdicts(journeys, detectors, answers, confidence, explain(claims))
     versions = {detector.name: detector.version for detector in detectors}
     return Report(verdicts, events.rejects, claims, degraded, versions)

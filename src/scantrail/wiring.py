@@ -22,8 +22,10 @@ from scantrail.journeys import link
 from scantrail.lanes import Network, learn, read_network
 from scantrail.settings import Settings
 from scantrail.sites import Sites, no_sites, read_sites
+from scantrail.stores.memory import MemoryReports
 from scantrail.vocabulary.events import Events, RawLog
 from scantrail.vocabulary.findings import Report
+from scantrail.vocabulary.protocols import ReportStore
 
 #: The bundled demo chain.
 DEMO: Final = Path(str(files("scantrail") / "data" / "demo"))
@@ -94,6 +96,11 @@ def engine(settings: Settings) -> Engine:
     if not thresholds.companies:
         thresholds = msgspec.structs.replace(thresholds, companies=DEMO_COMPANIES)
     return Engine(msgspec.structs.replace(settings, thresholds=thresholds), network_at(DEMO))
+
+
+def report_store(settings: Settings) -> ReportStore:
+    """Where past detections are kept."""
+    return MemoryReports(settings.kept_reports)
 
 
 def network_at(path: Path) -> Network:

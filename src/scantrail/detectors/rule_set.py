@@ -94,7 +94,7 @@ class RuleSet:
         places = np.flatnonzero(highest > 0)
         if not len(places):
             return Findings(scores, pl.DataFrame(schema=FOUND))
-        of_code = codes.select_seq(**self._code_words)[epc[places]]
+        of_code = codes.select_seq("epc_code", **self._code_words)[epc[places]]
         found = _Names(journeys).of(frame[places].hstack(of_code), places)
         return Findings(scores, self._found(found))
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
 import polars as pl
 
-from scantrail.vocabulary.events import RawLog
+from scantrail.vocabulary.events import Events, RawLog
+from scantrail.vocabulary.findings import Report
 
 #: One row per claim of a detector: `row` of the event, `kind`, `score` above 0 and up to 100, a
 #: `reason` with actual values and limits, what was `expected`, the likeliest `cause`, a `runbook`
@@ -85,17 +85,28 @@ class Detector(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A past detection: `created_at` is ISO 8601 in UTC, `events` as in `Events.frame`."""
+
+    report_id: int
+    label: str
+    created_at: str
+    events: pl.DataFrame
+    report: Report
+
+
 class ReportStore(Protocol):
-    """Keeps the reports of past detections."""
+    """Keeps past detections."""
 
-    def add(self, label: str, created_at: str, content: bytes, /) -> int:
-        """Keep a report (JSON) and return its id."""
+    def add(self, label: str, created_at: str, events: Events, report: Report, /) -> int:
+        """Keep a detection and return its id."""
         ...
 
-    def get(self, report_id: int, /) -> bytes | None:
-        """A report's JSON, None where there is none."""
+    def get(self, report_id: int, /) -> Kept | None:
+        """A detection, None where there is none of that id."""
         ...
 
-    def __iter__(self) -> Iterator[tuple[int, str, str]]:
-        """(id, label, created_at), the newest first."""
+    def newest_first(self) -> list[Kept]:
+        """All that are kept."""
         ...

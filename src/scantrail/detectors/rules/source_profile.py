@@ -23,7 +23,8 @@ _LEVELS: Final = {Tier.FACTORY: 1, Tier.WAREHOUSE: 2, Tier.WHOLESALER: 3, Tier.R
 _SKIPS: Final = ((1, 3), (2, 4), (1, 4))
 
 
-def _fake_per_code(_: Bound) -> dict[str, pl.Expr]:
+def fake_per_code(_: Bound) -> dict[str, pl.Expr]:
+    """What is wrong with a code whenever it is scanned."""
     code = pl.col("epc_code").str.strip_chars().str.to_uppercase()
     part = code.str.split(".").list.get
     names = ("header", "company", "product", "lot", "day", "serial")
@@ -48,6 +49,11 @@ def _fake_per_code(_: Bound) -> dict[str, pl.Expr]:
 
 
 def _fake(_: Bound) -> pl.Expr:
+    return fake_score()
+
+
+def fake_score() -> pl.Expr:
+    """The code's score at the time of the event."""
     no_day = pl.col("manufactured").is_null()
     future = age_days() < 0
     dated = pl.when(future).then(20.0).when(age_days() > 1825).then(15.0).otherwise(0.0)
@@ -113,7 +119,7 @@ def _rule(kind: AnomalyKind, reason: str) -> Rule:
         score=scores[kind],
         words=lambda *_: Words(reason, "as the earlier service has it", Cause.ITEM),
         runbook=_RUNBOOK,
-        per_code=_fake_per_code if kind is AnomalyKind.EPC_FAKE else _nothing,
+        per_code=fake_per_code if kind is AnomalyKind.EPC_FAKE else _nothing,
         per_event=_dup_per_event if kind is AnomalyKind.EPC_DUP else _nothing,
     )
 

@@ -1,0 +1,1 @@
+"""Where past detections are kept."""
