@@ -1,0 +1,36 @@
+"""The service with an echo beside it, on a free port; prints the port.
+
+The echo parses a body of JSON and answers it again: the least that any endpoint could cost here.
+"""
+
+from __future__ import annotations
+
+import socket
+
+import msgspec
+import uvicorn
+from fastapi import Request, Response
+
+from scantrail.serve.api import create_app
+from scantrail.settings import Settings
+from scantrail.wiring import engine
+
+
+def main() -> None:
+    """Serve until killed."""
+    app = create_app(engine(Settings()))
+
+    @app.post("/echo")
+    async def echo(request: Request) -> Response:
+        body = b"".join([chunk async for chunk in request.stream()])
+        answer = msgspec.json.encode(msgspec.json.decode(body))
+        return Response(answer, media_type="application/json")
+
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    print(listener.getsockname()[1], flush=True)
+    uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main()
