@@ -6,11 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from scantrail.vocabulary.findings import AnomalyKind
 from scantrail.vocabulary.protocols import Findings
-
-#: Which of two equally high findings names the event.
-_RANK = {kind.value: rank for rank, kind in enumerate(AnomalyKind)}
 
 
 def combine(findings: Sequence[Findings]) -> tuple[pl.Series, pl.DataFrame]:
@@ -26,9 +22,10 @@ def combine(findings: Sequence[Findings]) -> tuple[pl.Series, pl.DataFrame]:
     scores = [column for one in findings for column in one.scores.get_columns()]
     if not scores:
         return pl.Series("finalConfidence", [], pl.Float64), pl.DataFrame()
-    final = pl.DataFrame(scores).select(finalConfidence=pl.max_horizontal(pl.all())).to_series()
-    claims = pl.concat([one.found for one in findings])
-    if len(claims):
-        rank = pl.col("kind").replace_strict(_RANK, default=len(_RANK), return_dtype=pl.UInt8)
-        claims = claims.sort(pl.col("row"), -pl.col("score"), rank)
+    final = pl.DataFrame(scores).select_seq(finalConfidence=pl.max_horizontal(pl.all())).to_series()
+    found = [one.found for one in findings if len(one.found)]
+    claims = pl.concat(found) if len(found) > 1 else (found or [findings[0].found])[0]
+    # equally high claims keep the order of the detectors and, within one, of its kinds
+    if len(claims) > 1:
+        claims = claims.sort("row", "score", descending=[False, True], maintain_order=True)
     return final, claims

@@ -47,20 +47,12 @@ def explain(claims: pl.DataFrame) -> pl.DataFrame:
         `EXPLAINED`: the deciding claim's kind, cause, expectation and runbook; the explanation
         gives every claim's reason.
     """
-    if not len(claims):
-        return pl.DataFrame(schema=EXPLAINED)
-    said = pl.format("suspect {}: {}", "kind", "reason")
-    return (
-        claims.lazy()
-        .with_columns(said=said)
-        .group_by("row", maintain_order=True)
-        .agg(
-            pl.col("kind").first(),
-            pl.col("cause").first(),
-            explanation=pl.col("said").str.join("; "),
-            expected=pl.col("expected").first(),
-            runbook=pl.col("runbook").first(),
-        )
-        .collect()
-        .select(EXPLAINED.names())
-    )
+    events: dict[int, list[str]] = {}
+    for row, kind, _, reason, expected, cause, runbook in claims.iter_rows():
+        said = f"suspect {kind}: {reason}"
+        if row in events:
+            events[row][2] += f"; {said}"
+        else:
+            events[row] = [kind, cause, said, expected, runbook]
+    rows = [(row, *words) for row, words in events.items()]
+    return pl.DataFrame(rows, schema=EXPLAINED, orient="row")

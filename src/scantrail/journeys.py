@@ -7,7 +7,7 @@ are interchangeable.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +18,12 @@ from scantrail.lanes import Network
 from scantrail.vocabulary.chain import STAGE_TIER, Direction, meaning, stage_of
 
 #: What a linked event knows, in journey order. `epc` is a dense code of the EPC within this frame.
+#: `time` is the instant, `local` what the wall clock at the site showed.
 #: `place` identifies the location within this frame, known or not (null: none was named); `site`
 #: is its index in the site list (null: not listed). `tier` is the site's, else the step's;
-#: `step_tiers` is the bit set of tiers that the words allow (0: they say nothing). `stage` indexes
+#: `step_fits` is false where the words name other tiers than the listed site's. `stage` indexes
 #: `STAGES`; `direction` is a `Direction`. `prev_*` is null on a journey's first event. `position`
-#: counts from 0. `hours` is the time since the previous event, `km` the way from its site (NaN:
+#: counts from 0. `hours` is the time since the previous event, `km` the way from its site (null:
 #: unknown), `lane_*` see `lanes.Network.between`. `max_in_stage` is the furthest inbound stage
 #: before this event (-1: none). `sold` says that the item was sold before and not returned since.
 #: `second_places` is the number of places that scanned this EPC in this very second, 0 where this
@@ -33,11 +34,11 @@ LINKED: Final = pl.Schema(
         "row": pl.UInt32(),
         "epc": pl.UInt32(),
         "time": pl.Datetime("us", "UTC"),
-        "offset": pl.Int16(),
+        "local": pl.Datetime("us"),
         "site": pl.Int32(),
         "place": pl.Int32(),
         "tier": pl.Int8(),
-        "step_tiers": pl.UInt8(),
+        "step_fits": pl.Boolean(),
         "stage": pl.Int8(),
         "direction": pl.Int8(),
         "is_sale": pl.Boolean(),
@@ -67,11 +68,14 @@ LINKED: Final = pl.Schema(
 )
 
 _GS1_SPELLING: Final = r"^(?:urn:|\]|\(|[Hh][Tt]{2}[Pp]|[0-9]{8})"  # what looks_gs1 may accept
+Arrays = dict[str, npt.NDArray[Any]]
 _Ints = npt.NDArray[np.int64]
+_MICROSECONDS: Final = np.int64(60_000_000)  # in a minute
+_MICROSECONDS_PER_HOUR: Final = 3_600_000_000
+_FEW: Final = 2000  # texts; so few are counted sooner one by one
 _FEW_WORDS: Final = 256  # distinct steps or types of a log; more is free text
 _NONE: Final = -1  # in integer arrays: null
 _NULLABLE: Final = ("site", "place", "tier", "stage")
-_PREVIOUS: Final = ("site", "place", "tier", "stage", "direction", "words", "is_return")
 
 #: Stage of (tier, direction), -1 where there is none.
 _STAGE_TABLE: Final = np.array(
@@ -96,7 +100,7 @@ def link(events: pl.DataFrame, network: Network) -> tuple[pl.DataFrame, pl.Serie
     order = _order(events, known)
     ordered = {name: values[order] for name, values in known.items()}
     ordered["row"] = events["row"].to_numpy()[order]
-    ordered["offset"] = events["offset"].to_numpy()[order]
+    ordered["local"] = ordered["time"] + events["offset"].to_numpy()[order] * _MICROSECONDS
     same = np.zeros(len(order), bool)
     same[1:] = ordered["epc"][1:] == ordered["epc"][:-1]
     columns = ordered | _history(ordered, same) | _seconds(ordered, same, network)
@@ -108,20 +112,26 @@ def _one_code_per_item(
     epc: npt.NDArray[np.uint32], codes: pl.Series
 ) -> tuple[npt.NDArray[np.uint32], pl.Series]:
     """Different spellings of one GS1 code (URN, Digital Link, element string) are one item."""
-    spelled = codes.str.contains(_GS1_SPELLING)
-    if not spelled.any():
+    few = len(codes) <= _FEW
+    spelled = codes if few else codes.filter(codes.str.contains(_GS1_SPELLING))
+    canonical = {
+        code: parse_gs1(code).canonical or code
+        for code in spelled.to_list()
+        if code is not None and looks_gs1(code)
+    }
+    if len(set(canonical.values())) == len(canonical):  # each is spelled in one way only
         return epc, codes
-    canonical = [
-        (parse_gs1(code).canonical if gs1 and looks_gs1(code) else None) or code
-        for code, gs1 in zip(codes, spelled, strict=True)
-    ]
-    item, _ = _codes(pl.Series(canonical, dtype=pl.String))
+    item, _ = _codes(codes.replace(canonical))
     _, first = np.unique(item, return_index=True)
     return item[epc], codes[first]
 
 
 def _codes(texts: pl.Series) -> tuple[npt.NDArray[np.uint32], pl.Series]:
-    """Dense codes by first appearance and, for each, its text; null comes last."""
+    """Dense codes by first appearance and, for each, its text."""
+    if len(texts) <= _FEW:
+        seen: dict[str | None, int] = {}
+        codes = [seen.setdefault(text, len(seen)) for text in texts.to_list()]
+        return np.array(codes, np.uint32), pl.Series(list(seen), dtype=pl.String)
     kind = pl.Categorical(pl.Categories.random())  # a dictionary of its own, freed after use
     coded = texts.cast(kind)
     nulls = coded.null_count()
@@ -139,7 +149,7 @@ def _texts(kind: pl.Categorical, count: int) -> pl.Series:
     return numbers.to_frame().select(pl.col("t").cat.to(kind).cast(pl.String)).to_series()
 
 
-def _known(events: pl.DataFrame, network: Network) -> dict[str, npt.NDArray[np.generic]]:
+def _known(events: pl.DataFrame, network: Network) -> Arrays:
     """Each event's own facts as arrays, in input order; -1 stands for null."""
     words, steps, types = _words(events)
     meanings = [meaning(step, kind) for step in steps for kind in types]
@@ -160,7 +170,10 @@ def _known(events: pl.DataFrame, network: Network) -> dict[str, npt.NDArray[np.g
         "site": site,
         "place": place,
         "tier": tier,
-        "step_tiers": tiers,
+        "step_fits": (tiers == 0)
+        | (site < 0)
+        | (tier < 0)
+        | ((tiers >> np.maximum(tier, 0)) & 1 > 0),
         "stage": stage,
         "direction": direction,
         "is_sale": np.array([m.is_sale for m in meanings], bool)[words],
@@ -208,7 +221,7 @@ def _places(events: pl.DataFrame, network: Network) -> npt.NDArray[np.int32]:
     return place
 
 
-def _order(events: pl.DataFrame, known: dict[str, npt.NDArray[np.generic]]) -> _Ints:
+def _order(events: pl.DataFrame, known: Arrays) -> _Ints:
     """The permutation into journey order."""
     time = known["time"].astype(np.int64)
     if not len(time):
@@ -223,7 +236,8 @@ def _order(events: pl.DataFrame, known: dict[str, npt.NDArray[np.generic]]) -> _
         for part, bits in zip(parts[1:], spans[1:], strict=True):
             key = (key << bits) | part.astype(np.int64)
         order = np.argsort(key, kind="stable")
-        tied = key[order][1:] == key[order][:-1]
+        key = key[order]
+        tied = key[1:] == key[:-1]
     else:
         order = np.lexsort(parts[::-1])
         tied = np.logical_and.reduce([part[order][1:] == part[order][:-1] for part in parts])
@@ -232,34 +246,46 @@ def _order(events: pl.DataFrame, known: dict[str, npt.NDArray[np.generic]]) -> _
 
 def _untie(events: pl.DataFrame, order: _Ints, tied: npt.NDArray[np.bool_]) -> _Ints:
     """Order events that are equal so far by their words, event id and row."""
-    group = np.concatenate([[0], np.cumsum(~tied)])
-    member = np.zeros(len(order), bool)
-    member[1:] |= tied
+    again = np.append(False, tied)
+    member = again.copy()
     member[:-1] |= tied
     rows = order[member]
+    group = np.cumsum(~again[member])
     table = events[rows].select("business_step", "event_type", "event_id", "row")
-    table = table.with_columns(group=pl.Series(group[member]), at=pl.Series(rows))
+    table = table.with_columns(group=pl.Series(group), at=pl.Series(rows))
     keys = ["group", "business_step", "event_type", "event_id", "row"]
     order[member] = table.sort(keys)["at"].to_numpy()
     return order
 
 
-def _history(
-    ordered: dict[str, npt.NDArray[np.generic]], same: npt.NDArray[np.bool_]
-) -> dict[str, npt.NDArray[np.generic]]:
+def _history(ordered: Arrays, same: npt.NDArray[np.bool_]) -> Arrays:
     """Position and what happened earlier in the same journey."""
-    count = np.arange(len(same), dtype=np.int64)
-    start = np.maximum.accumulate(np.where(same, 0, count))
-    inbound = np.where(ordered["direction"] == Direction.IN, ordered["stage"] + 1, 0)
+    starts = np.flatnonzero(~same).astype(np.uint32)
+    lengths = np.diff(np.append(starts, len(same)))
+    position = np.arange(len(same), dtype=np.uint32) - np.repeat(starts, lengths)
+    inbound = (ordered["direction"] == Direction.IN) * (ordered["stage"] + np.uint8(1))
     # EPC codes grow along the frame, so a running maximum of (code, stage) restarts by itself
-    furthest = np.maximum.accumulate(ordered["epc"].astype(np.int64) * 16 + inbound)
-    before = np.where(same, _shifted(furthest) % 16 - 1, _NONE).astype(np.int8)
+    furthest = pl.Series((ordered["epc"] << np.uint32(4)) | inbound).cum_max().to_numpy()
+    before = np.full(len(same), _NONE, np.int8)
+    before[1:] = np.where(same[1:], (furthest[:-1] & 15).astype(np.int8) - 1, _NONE)
+    return {"position": position, "max_in_stage": before, "sold": _sold(ordered, same)}
+
+
+def _sold(columns: Arrays, same: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Whether a till sold the item before this event, and no return was scanned since."""
     sold = np.zeros(len(same), bool)
-    if ordered["is_sale"].any():
-        sale = _shifted(np.maximum.accumulate(np.where(ordered["is_sale"], count, _NONE)))
-        back = _shifted(np.maximum.accumulate(np.where(ordered["is_return"], count, _NONE)))
-        sold = (sale >= start) & (sale > back) & same
-    return {"position": (count - start).astype(np.uint32), "max_in_stage": before, "sold": sold}
+    sales = np.flatnonzero(columns["is_sale"])
+    if not len(sales):
+        return sold
+    has_sale = np.zeros(int(columns["epc"][-1]) + 1, bool)
+    has_sale[columns["epc"][sales]] = True
+    member = np.flatnonzero(has_sale[columns["epc"]])  # few journeys end at a till
+    count = np.arange(len(member))
+    start = np.maximum.accumulate(np.where(same[member], 0, count))
+    sale = _shifted(np.maximum.accumulate(np.where(columns["is_sale"][member], count, _NONE)))
+    back = _shifted(np.maximum.accumulate(np.where(columns["is_return"][member], count, _NONE)))
+    sold[member] = (sale >= start) & (sale > back) & same[member]
+    return sold
 
 
 def _shifted(values: _Ints) -> _Ints:
@@ -269,9 +295,7 @@ def _shifted(values: _Ints) -> _Ints:
     return shifted
 
 
-def _seconds(
-    ordered: dict[str, npt.NDArray[np.generic]], same: npt.NDArray[np.bool_], network: Network
-) -> dict[str, npt.NDArray[np.generic]]:
+def _seconds(ordered: Arrays, same: npt.NDArray[np.bool_], network: Network) -> Arrays:
     """Several scans of one EPC in one second: at how many places, and is it a plant's hand-over."""
     places = np.zeros(len(same), np.uint8)
     steps, own = np.zeros(len(same), bool), np.zeros(len(same), bool)
@@ -282,7 +306,7 @@ def _seconds(
         return {"second_places": places, "second_steps": steps, "own_plant": own}
     member = again.copy()
     member[:-1] |= again[1:]
-    group = np.cumsum(~again)[member]
+    group = np.cumsum(~again[member])
     table = pl.DataFrame(
         {"group": group}
         | {name: ordered[name][member] for name in ("place", "site", "tier", "words")}
@@ -302,9 +326,7 @@ def _seconds(
     return {"second_places": places, "second_steps": steps, "own_plant": own}
 
 
-def _lanes(
-    ordered: dict[str, npt.NDArray[np.generic]], same: npt.NDArray[np.bool_], network: Network
-) -> dict[str, npt.NDArray[np.generic]]:
+def _lanes(ordered: Arrays, same: npt.NDArray[np.bool_], network: Network) -> Arrays:
     site = ordered["site"].astype(np.int32)
     unknown = len(network.sites)
     here = np.where(site < 0, unknown, site).astype(np.int32)
@@ -313,21 +335,28 @@ def _lanes(
     return dict(network.between(before, here))
 
 
-def _frame(
-    columns: dict[str, npt.NDArray[np.generic]], same: npt.NDArray[np.bool_]
-) -> pl.DataFrame:
+def _frame(columns: Arrays, same: npt.NDArray[np.bool_]) -> pl.DataFrame:
     """Arrays into `LINKED`: -1 becomes null, and previous values stand beside each event."""
-    frame = pl.DataFrame({**columns, "same": same})
-    nulls = [pl.when(pl.col(name) >= 0).then(name).alias(name) for name in _NULLABLE]
-    frame = frame.with_columns(*nulls, time=pl.col("time").cast(LINKED["time"]))
-    linked = pl.col("same")
-    previous = [
-        pl.when(linked).then(pl.col(name).shift(1)).alias(f"prev_{name}")
-        for name in (*_PREVIOUS, "time")
-    ]
-    elapsed = pl.col("time") - pl.col("time").shift(1)
-    hours = pl.when(linked).then(elapsed.dt.total_microseconds() / 3_600_000_000)
-    return frame.with_columns(*previous, hours=hours).select(LINKED.names())
+    frame = pl.DataFrame({**columns, "same": same}, nan_to_null=True)
+    return frame.select_seq(_LINK)
 
+
+def _expression(name: str) -> pl.Expr:
+    """How a column of `LINKED` comes from the arrays."""
+    if name == "hours":
+        elapsed = (pl.col("time") - pl.col("time").shift(1)) / _MICROSECONDS_PER_HOUR
+        return pl.when("same").then(elapsed).alias(name)
+    base = name.removeprefix("prev_")
+    value = pl.col(base)
+    if base != name:
+        value = value.shift(1)
+        known = pl.col("same") & (value >= 0) if base in _NULLABLE else pl.col("same")
+        value = pl.when(known).then(value)
+    elif base in _NULLABLE:
+        value = pl.when(value >= 0).then(value)
+    return value.cast(LINKED[name]).alias(name)
+
+
+_LINK: Final = [_expression(name) for name in LINKED]
 
 assert len(STAGE_TIER) == 10  # max_in_stage packs a stage into four bits

@@ -210,7 +210,7 @@ def _summary(trips: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
 
 def _speed_limit(trips: pl.DataFrame, lanes: pl.DataFrame) -> float | None:
     usual = (
-        trips.filter(pl.col("log_hours").is_not_null() & pl.col("km").is_not_nan())
+        trips.filter(pl.col("log_hours").is_not_null() & pl.col("km").is_not_null())
         .join(lanes, on=["prev_site", "site"])
         .filter((pl.col("log_hours") - pl.col("median")).abs() <= 3 * pl.col("spread"))
         .select(kmh=pl.col("km") / pl.col("hours"))

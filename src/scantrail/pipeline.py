@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,10 @@ from scantrail.vocabulary.findings import Report
 from scantrail.vocabulary.protocols import Detector, Findings, Journeys
 
 _log = logging.getLogger(__name__)
+
+_IDENTITY: Final = ("row", "event_id", "file_id", "epc_code")
+_WORDS: Final = ("kind", "cause", "explanation", "expected")
+_NOBODY: Final = np.uint32(0xFFFF_FFFF)
 
 #: Called with a stage's name as it begins.
 Progress = Callable[[str], None]
@@ -87,23 +92,27 @@ def _verdicts(
         for column in _score_columns(detector, answers[detector.name], len(events))
     ]
     told = pl.DataFrame([*scores, confidence])[order]
-    found = explained.rename({"row": "_row"})
-    at = pl.Series(np.searchsorted(events["row"].to_numpy(), found["_row"].to_numpy()))
-    words = [_scattered(column, at, len(events)) for column in found.drop("_row").get_columns()]
+    words = explained.drop("row", "runbook")[
+        _sparse(_places(events, explained["row"]), len(events))
+    ]
     anomaly = (told["finalConfidence"] > 0).fill_null(value=False).alias("anomaly")
-    kind, *rest = words
-    return events.select("row", "event_id", "file_id", "epc_code").hstack(
-        [*told.get_columns(), anomaly, kind, *rest, events["flags"]]
-    )
+    identity = pl.DataFrame([events[name] for name in _IDENTITY])
+    return identity.hstack([*told.get_columns(), anomaly, *words.get_columns(), events["flags"]])
 
 
 def _input_order(journeys: Journeys) -> npt.NDArray[np.int64]:
     """Where each event, in input order, stands in journey order."""
-    rows = journeys.linked["row"].to_numpy()
-    at = np.searchsorted(journeys.events["row"].to_numpy(), rows)
-    order = np.empty(len(rows), np.int64)
-    order[at] = np.arange(len(rows))
+    at = _places(journeys.events, journeys.linked["row"])
+    order = np.empty(len(at), np.int64)
+    order[at] = np.arange(len(at))
     return order
+
+
+def _places(events: pl.DataFrame, rows: pl.Series) -> npt.NDArray[np.integer]:
+    """Where the events with these row numbers stand; at their number, if none was rejected."""
+    if not len(events) or events["row"][-1] == len(events) - 1:
+        return rows.to_numpy()
+    return np.searchsorted(events["row"].to_numpy(), rows.to_numpy())
 
 
 def _score_columns(detector: Detector, answer: Findings | None, count: int) -> list[pl.Series]:
@@ -112,10 +121,10 @@ def _score_columns(detector: Detector, answer: Findings | None, count: int) -> l
     return [pl.repeat(None, count, dtype=pl.Float64, eager=True).alias(n) for n in detector.columns]
 
 
-def _scattered(column: pl.Series, at: pl.Series, count: int) -> pl.Series:
-    """Values of the few suspect events as a column over all."""
-    if not len(column):
-        return pl.repeat(None, count, dtype=pl.String, eager=True).alias(column.name)
-    place = np.full(count, len(column), np.uint32)
-    place[at.to_numpy()] = np.arange(len(column), dtype=np.uint32)
-    return column.extend(pl.Series([None], dtype=pl.String)).gather(place)
+def _sparse(at: npt.NDArray[np.integer], count: int) -> pl.Series:
+    """For each of `count` places, which of the few stands there; null where none does."""
+    place = np.full(count, _NOBODY, np.uint32)
+    place[at] = np.arange(len(at), dtype=np.uint32)
+    return (
+        pl.DataFrame({"at": place}).select(pl.when(pl.col("at") != _NOBODY).then("at")).to_series()
+    )

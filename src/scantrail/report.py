@@ -38,7 +38,7 @@ def counts(verdicts: pl.DataFrame, by: list[str]) -> pl.DataFrame:
     hits |= {name: pl.lit(0, pl.Int64) for name in COUNTERS if name not in hits}
     table = verdicts.lazy()
     counted = table.group_by(by, maintain_order=True).agg(**hits) if by else table.select(**hits)
-    total = pl.sum_horizontal(COUNTERS).alias("totalEvents")
+    total = pl.sum_horizontal(*COUNTERS).alias("totalEvents")
     return counted.select(*by, total, *COUNTERS).collect()
 
 

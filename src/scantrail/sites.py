@@ -24,6 +24,8 @@ from scantrail.vocabulary.chain import Tier, meaning
 
 EARTH_RADIUS_KM: Final = 6371.0088  # mean radius, IUGG
 
+_SMALL_ID: Final = 1 << 20  # up to here, a table from id to index is small enough
+
 #: Site list, one row a site. `tier` is null where unknown; `opens`/`closes` are minutes after
 #: midnight of the local clock, null where the site never closes; `zone` is an IANA name or null;
 #: `plant` is the index of a warehouse's own factory, null where it has none.
@@ -120,6 +122,28 @@ class Sites:
         order = np.argsort(ids)
         return ids[order], order.astype(np.int32)
 
+    def _found(self, wanted: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+        """The index of each location id, `len(self)` where it is not listed."""
+        table = self._by_small_id
+        if table is not None:
+            top = len(table) - 1
+            return table[np.where((wanted >= 0) & (wanted < top), wanted, top)]
+        ids, order = self._by_id
+        if not len(ids):
+            return np.full(len(wanted), len(self), np.int32)
+        at = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
+        return np.where(ids[at] == wanted, order[at], len(self)).astype(np.int32)
+
+    @cached_property
+    def _by_small_id(self) -> npt.NDArray[np.int32] | None:
+        """Index by location id, if ids are small; the last place stands for every other id."""
+        ids, order = self._by_id
+        if not len(ids) or ids[0] < 0 or ids[-1] >= _SMALL_ID:
+            return None
+        table = np.full(int(ids[-1]) + 2, len(self), np.int32)
+        table[ids] = order
+        return table
+
     @cached_property
     def _by_name(self) -> dict[str, int]:
         return {name: i for i, name in enumerate(self.table["scan_location"]) if name is not None}
@@ -136,14 +160,9 @@ class Sites:
             names no site at all.
         """
         unknown = len(self)
-        ids, order = self._by_id
         nulls = location_id.is_null().to_numpy() if location_id.null_count() else None
-        wanted = (location_id.fill_null(0) if nulls is not None else location_id).to_numpy()
-        if len(ids):
-            at = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
-            found = np.where(ids[at] == wanted, order[at], unknown).astype(np.int32)
-        else:
-            found = np.full(len(wanted), unknown, np.int32)
+        wanted = (location_id.fill_null(-1) if nulls is not None else location_id).to_numpy()
+        found = self._found(wanted)
         if nulls is not None:
             names = scan_location.filter(pl.Series(nulls))
             table = {name: self._by_name.get(name, unknown) for name in names.unique().drop_nulls()}
@@ -253,7 +272,7 @@ def sites_from(raw: pl.DataFrame, source: str = "site list") -> Sites:
     """Make a site list of a table with the columns of `read_sites`, text or typed."""
     folded: dict[str, str] = {}
     for given in raw.columns:
-        name = given.lower().strip()
+        name = re.sub(r"_duplicated_[0-9]+$", "", given.lower().strip())
         if name in folded:
             raise SitesError(f"{source} has the column {name} twice; rename or remove one")
         folded[name] = given

@@ -110,13 +110,14 @@ def _show_places(console: Console, report: Report, events: Events) -> None:
 
 def _show_examples(console: Console, report: Report) -> None:
     top = report.verdicts.filter("anomaly").sort("finalConfidence", "row", descending=[True, False])
+    runbooks = dict(report.claims.select("kind", "runbook").unique().iter_rows())
     console.print("[bold]highest[/]")
     for row in top.unique("kind", keep="first", maintain_order=True)[:_SHOWN_EXAMPLES].to_dicts():
         console.print(
             f"  {row['finalConfidence']:.0f}  event {row['event_id']}, "
             f"{escape(str(row['epc_code'])[:60])}\n"
             f"      {escape(row['explanation'])}\n"
-            f"      [dim]likeliest cause: {row['cause']}. {escape(row['runbook'])}[/]",
+            f"      [dim]likeliest cause: {row['cause']}. {escape(runbooks[row['kind']])}[/]",
             soft_wrap=True,
         )
     console.print()

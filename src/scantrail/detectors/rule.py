@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import msgspec
 import polars as pl
@@ -91,35 +92,36 @@ def _nothing(_: Bound) -> dict[str, pl.Expr]:
     return {}
 
 
+#: A found event for `Rule.words`: its columns of `journeys.LINKED` (times aside), what `per_code`,
+#: `code_words` and `per_event` add, and what people call it and the event before: `here`, `there`
+#: (places), `step`, `prev_step`, `at`, `prev_at` (local times), `epc_code`.
+Found = dict[str, Any]
+
+
+class Words(NamedTuple):
+    """What is said of a found event: why, with actual values and limits; what was expected; and
+    the likeliest cause class."""
+
+    reason: str
+    expected: str
+    cause: Cause
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule: expressions over `journeys.LINKED` and what `per_code` adds.
+    """A rule: an expression over `journeys.LINKED` for the score, and words for what it finds.
 
     `score` gives 0 where the event is in order, up to 100 where it is not, null where the rule
-    cannot say. `reason`, `expected` and `cause` are evaluated on found events only, where the
-    columns `here`, `there`, `step`, `prev_step` (what a person calls place and step), `at` and
-    `prev_at` (local times as text) and `epc_code` exist besides. `per_code` gives columns computed
-    once per distinct code (`epc.DECOMPOSED`); `per_event` gives columns that score and reason
-    share, or that look along the journey, which a reason, seeing found events only, cannot.
+    cannot say. `per_code` gives columns computed once per distinct code (`epc.DECOMPOSED`), for the
+    score; `code_words` likewise, for the words only; `per_event` gives columns that score and words
+    share.
     """
 
     kind: AnomalyKind
     score: Callable[[Bound], pl.Expr]
-    reason: Callable[[Bound], pl.Expr]
-    expected: Callable[[Bound], pl.Expr]
-    cause: Callable[[Bound], pl.Expr]
+    words: Callable[[Bound, Found], Words]
     runbook: str
     cases: tuple[Case, ...] = ()
-    per_code: Callable[[Bound], dict[str, pl.Expr]] = field(default=_nothing)
-    per_event: Callable[[Bound], dict[str, pl.Expr]] = field(default=_nothing)
-
-
-def always(cause: Cause) -> Callable[[Bound], pl.Expr]:
-    """A cause that does not depend on the event."""
-    return lambda _: pl.lit(cause.value)
-
-
-def number(column: str | pl.Expr, digits: int = 1) -> pl.Expr:
-    """A number for people: rounded, without a trailing `.0`."""
-    value = pl.col(column) if isinstance(column, str) else column
-    return value.cast(pl.Float64).round(digits).cast(pl.String).str.strip_suffix(".0")
+    per_code: Callable[[Bound], dict[str, pl.Expr]] = _nothing
+    code_words: Callable[[Bound], dict[str, pl.Expr]] = _nothing
+    per_event: Callable[[Bound], dict[str, pl.Expr]] = _nothing

@@ -5,20 +5,17 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from scantrail.detectors.rule import Bound, Rule, RuleSettings
-from scantrail.ingest.epc import decompose
+from scantrail.detectors.rule import Bound, Found, Rule, RuleSettings
+from scantrail.ingest.epc import decompose_in_any_order
 from scantrail.lanes import Network
 from scantrail.vocabulary.findings import score_column
 from scantrail.vocabulary.protocols import FOUND, Findings, Journeys
-
-_LOCAL: Final = "%Y-%m-%d %H:%M:%S"
 
 
 @dataclass(frozen=True)
@@ -70,6 +67,14 @@ class RuleSet:
         }
 
     @cached_property
+    def _code_words(self) -> dict[str, pl.Expr]:
+        return {
+            name: expression
+            for rule in self.rules
+            for name, expression in rule.code_words(self.bound).items()
+        }
+
+    @cached_property
     def _per_event(self) -> dict[str, pl.Expr]:
         return {
             name: expression
@@ -79,77 +84,72 @@ class RuleSet:
 
     def judge(self, journeys: Journeys) -> Findings:
         """Score every event by every rule."""
-        frame = self._with_codes(journeys).with_columns(**self._per_event)
-        scores = frame.select(self._scores)
-        return Findings(scores, self._found(frame, scores, journeys))
+        codes, at = decompose_in_any_order(journeys.codes)
+        epc = pl.Series(at[journeys.linked["epc"].to_numpy()])
+        spread = [column.gather(epc) for column in codes.select_seq(**self._per_code).get_columns()]
+        frame = journeys.linked.hstack(spread).with_columns_seq(**self._per_event)
+        scores = frame.select_seq(self._scores)
+        frame = frame.hstack(scores)
+        suspect = [column.to_numpy() > 0 for column in scores if (column.max() or 0) > 0]
+        places = np.flatnonzero(np.logical_or.reduce(suspect)) if suspect else np.zeros(0, np.int64)
+        if not len(places):
+            return Findings(scores, pl.DataFrame(schema=FOUND))
+        of_code = codes.select_seq(**self._code_words)[epc[places]]
+        found = _Names(journeys).of(frame[places].hstack(of_code), places)
+        return Findings(scores, self._found(found))
 
-    def _with_codes(self, journeys: Journeys) -> pl.DataFrame:
-        """The linked frame with what the rules compute once per distinct code."""
-        if not self._per_code:
-            return journeys.linked
-        per_code = decompose(journeys.codes).select(**self._per_code)
-        epc = journeys.linked["epc"]
-        return journeys.linked.hstack([_spread(column, epc) for column in per_code.get_columns()])
-
-    def _found(self, frame: pl.DataFrame, scores: pl.DataFrame, journeys: Journeys) -> pl.DataFrame:
-        """A row with words for each event and rule that fired."""
-        claims = []
-        for rule in self.rules:
-            score = scores[score_column(rule.kind)]
-            fired = np.flatnonzero((score > 0).fill_null(value=False).to_numpy())
-            if len(fired):
-                words = frame[fired].hstack(_names(journeys, fired))
-                claims.append(_claims(rule, self.bound, words, score[fired]))
-        return pl.concat(claims) if claims else pl.DataFrame(schema=FOUND)
-
-
-def _claims(rule: Rule, bound: Bound, words: pl.DataFrame, score: pl.Series) -> pl.DataFrame:
-    return words.select(
-        "row",
-        kind=pl.lit(rule.kind.value),
-        score=score,
-        reason=rule.reason(bound),
-        expected=rule.expected(bound),
-        cause=rule.cause(bound),
-        runbook=pl.lit(rule.runbook),
-    ).cast(FOUND)
+    def _found(self, events: list[Found]) -> pl.DataFrame:
+        """A claim for each event and rule that fired."""
+        scored = [(rule, score_column(rule.kind)) for rule in self.rules]
+        claims = [
+            (event["row"], rule.kind.value, score, *rule.words(self.bound, event), rule.runbook)
+            for event in events
+            for rule, name in scored
+            if (score := event[name]) is not None and score > 0
+        ]
+        return pl.DataFrame(claims, schema=FOUND, orient="row")
 
 
-def _names(journeys: Journeys, places: npt.NDArray[np.int64]) -> list[pl.Series]:
-    """What a person calls the event and the one before it; places index `linked`."""
-    rows = journeys.linked["row"].to_numpy()
-    here = _labels(journeys, rows[places])
-    there = _labels(journeys, rows[np.maximum(places - 1, 0)])
-    there = there.select(
-        there="here", prev_step="step", prev_at="at"
-    )  # of a journey's first event this is another item's; no rule speaks of it then
-    return [*here.get_columns(), *there.get_columns()]
+class _Names:
+    """What people call events and places."""
+
+    def __init__(self, journeys: Journeys) -> None:
+        self.journeys = journeys
+        self.listed = dict(journeys.names.iter_rows())
+
+    def of(self, frame: pl.DataFrame, places: npt.NDArray[np.int64]) -> list[Found]:
+        """The events at these places of `linked`, with names for them and those before them."""
+        rows = self.journeys.linked["row"].to_numpy()
+        here = self._labels(rows[places])
+        # of a journey's first event the one before is another item's; no rule speaks of it then
+        there = self._labels(rows[np.maximum(places - 1, 0)])
+        told = frame.drop("time", "local", "prev_time").rows(named=True)
+        for event, (code, place, step, at), (_, prev_place, prev_step, prev_at) in zip(
+            told, here, there, strict=True
+        ):
+            event |= {"epc_code": code, "here": place, "step": step, "at": at}
+            event |= {"there": prev_place, "prev_step": prev_step, "prev_at": prev_at}
+        return told
+
+    def _labels(self, rows: npt.NDArray[np.uint32]) -> list[tuple[str, str, str, str]]:
+        """(code, place, step, local time) of events by row."""
+        events = self.journeys.events
+        at = np.searchsorted(events["row"].to_numpy(), rows)
+        offset = events["offset"].to_numpy()[at].astype("timedelta64[m]")
+        local = events["time"].to_physical().to_numpy()[at].astype("datetime64[us]") + offset
+        texts = np.datetime_as_string(local, unit="s")
+        columns = ("epc_code", "scan_location", "location_id", "event_type", "business_step")
+        values = [events[name][at].to_list() for name in columns]
+        return [
+            (
+                code,
+                name or self.listed.get(ident) or _numbered(ident),
+                kind or step or "an unnamed step",
+                text.replace("T", " "),
+            )
+            for code, name, ident, kind, step, text in zip(*values, texts.tolist(), strict=True)
+        ]
 
 
-def _labels(journeys: Journeys, rows: npt.NDArray[np.uint32]) -> pl.DataFrame:
-    events = journeys.events
-    at = np.searchsorted(events["row"].to_numpy(), rows)
-    local = pl.col("time").dt.replace_time_zone(None) + pl.duration(
-        minutes=pl.col("offset").cast(pl.Int64)
-    )
-    listed = pl.col("location_id").replace_strict(
-        journeys.names["location_id"], journeys.names["scan_location"], default=None
-    )
-    return events[at].select(
-        "epc_code",
-        here=pl.coalesce(
-            "scan_location",
-            listed,
-            pl.format("location {}", "location_id"),
-            pl.lit("an unnamed place"),
-        ),
-        step=pl.coalesce("event_type", "business_step", pl.lit("an unnamed step")),
-        at=local.dt.strftime(_LOCAL),
-    )
-
-
-def _spread(column: pl.Series, epc: pl.Series) -> pl.Series:
-    """A per-code column as a per-event one; one that is the same for all codes is cheap."""
-    if column.null_count() == len(column) or (column.n_unique() == 1 and len(column) > 1):
-        return pl.repeat(column[0], len(epc), dtype=column.dtype, eager=True).alias(column.name)
-    return column.gather(epc)
+def _numbered(ident: int | None) -> str:
+    return "an unnamed place" if ident is None else f"location {ident}"

@@ -9,8 +9,7 @@ _OPENS, _CLOSES = 9, 17  # the plan's business hours, from 9 up to, not includin
 
 def local_time() -> pl.Expr:
     """The wall clock at the site, as a naive datetime."""
-    shift = pl.duration(minutes=pl.col("offset").cast(pl.Int64))
-    return pl.col("time").dt.replace_time_zone(None) + shift
+    return pl.col("local")
 
 
 def hour() -> pl.Expr:

@@ -14,7 +14,7 @@ def moved() -> pl.Expr:
 
 def kilometres() -> pl.Expr:
     """Great-circle distance from the previous site in km; null where either is unknown."""
-    return pl.col("km").fill_nan(None)
+    return pl.col("km")
 
 
 def hours_travelled() -> pl.Expr:
@@ -42,7 +42,7 @@ def lane_z() -> pl.Expr:
 
     Null where the lane has no timed trips, the time is not above zero, or this is no trip.
     """
-    timed = is_trip() & (pl.col("hours") > 0) & pl.col("lane_log_median").is_not_nan()
+    timed = is_trip() & (pl.col("hours") > 0)
     deviation = pl.col("hours").log() - pl.col("lane_log_median")
     return pl.when(timed & (pl.col("lane_log_spread") > 0)).then(
         deviation / pl.col("lane_log_spread")

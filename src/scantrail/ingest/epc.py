@@ -12,6 +12,8 @@ from datetime import date
 from functools import lru_cache
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from scantrail.ingest.gs1 import looks_gs1, parse_gs1
@@ -29,8 +31,8 @@ _CANONICAL: Final = r"^[0-9]{3}\.[0-9]{7}\.[0-9]{7}\.[0-9]{6}\.[0-9]{8}\.[0-9]{9
 _STARTS: Final = {"header": 0, "company": 4, "product": 12, "lot": 20, "manufacture": 27,
                   "serial": 36}  # fmt: skip
 _LENGTH: Final = 45
-_DATE: Final = "%Y%m%d"
 _LONGEST: Final = 512  # beyond, no code was meant
+_FEW: Final = 16  # codes; so few are read sooner one by one
 #: The keys of `!` … `)`: digits typed with Shift held or Caps Lock on, in the usual layout.
 _SHIFTED: Final = str.maketrans(")!@#$%^&*(", "0123456789")
 
@@ -61,40 +63,48 @@ def decompose(codes: pl.Series) -> pl.DataFrame:
     >>> decompose(pl.Series(["001.8804823.1293291"]))["reason"].item()
     'has 3 parts separated by dots, expected 6'
     """
+    frame, at = decompose_in_any_order(codes)
+    return frame[at]
+
+
+def decompose_in_any_order(codes: pl.Series) -> tuple[pl.DataFrame, npt.NDArray[np.uint32]]:
+    """Decompose codes without putting them back in order, which costs as much again.
+
+    Returns:
+        `DECOMPOSED` in some order, and where in it each of `codes` stands, (n,) uint32.
+    """
+    at = np.arange(len(codes), dtype=np.uint32)
+    if len(codes) <= _FEW:
+        return _odd(codes), at
     canonical = codes.str.contains(_CANONICAL).fill_null(value=False)
     if canonical.all():
-        return _canonical(codes)
-    place = pl.Series("place", range(len(codes)), dtype=pl.UInt32)
-    regular, odd = codes.filter(canonical), codes.filter(~canonical)
-    both = pl.concat([_canonical(regular), _odd(odd)])
-    places = pl.concat([place.filter(canonical), place.filter(~canonical)])
-    return both.with_columns(places).sort("place").drop("place")
+        return _canonical(codes), at
+    regular = canonical.to_numpy()
+    both = pl.concat([_canonical(codes.filter(canonical)), _odd(codes.filter(~canonical))])
+    order = np.concatenate([at[regular], at[~regular]])
+    at[order] = np.arange(len(codes), dtype=np.uint32)
+    return both, at
 
 
 def _canonical(codes: pl.Series) -> pl.DataFrame:
     """Well-formed dotted codes: every part stands at its place."""
     code = pl.col("epc_code")
-    frame = codes.to_frame("epc_code").select(
+    parts = {part: code.str.slice(_STARTS[part], PARTS[part]) for part in PARTS}
+    day = parts["manufacture"].str.to_date("%Y%m%d", strict=False)
+    made = pl.when(day.dt.year() > 0).then(day)  # Python knows no year 0
+    valid = {f"{part}_ok": pl.lit(value=True) for part in PARTS} | {
+        "manufacture_ok": made.is_not_null()
+    }
+    wrong = pl.format("manufacture date {} is no date", parts["manufacture"])
+    return codes.to_frame("epc_code").select_seq(
         code,
         scheme=pl.lit("dotted"),
-        **{part: code.str.slice(_STARTS[part], PARTS[part]) for part in PARTS},
-    )
-    made = frame["manufacture"]
-    if made.n_unique() == 1:
-        made = pl.repeat(_date(made[0]), len(frame), dtype=pl.Date, eager=True)
-    else:
-        made = made.str.to_date(_DATE, strict=False)
-        made = made.to_frame("d").select(pl.when(pl.col("d").dt.year() > 0).then("d")).to_series()
-    valid = pl.lit(value=True)
-    return frame.with_columns(
-        **{f"{part}_ok": valid for part in PARTS if part != "manufacture"},
+        **parts,
+        **valid,
         manufactured=made,
-        manufacture_ok=made.is_not_null(),
-        reason=pl.when(made.is_null()).then(
-            pl.format("manufacture date {} is no date", "manufacture")
-        ),
+        reason=pl.when(made.is_null()).then(wrong),
         nearly=pl.lit(None, pl.String),
-    ).select(DECOMPOSED.names())
+    )
 
 
 def _odd(codes: pl.Series) -> pl.DataFrame:
@@ -154,9 +164,8 @@ def _row(code: str | None, **fields: object) -> tuple[object, ...]:
 
 
 def _date(text: str) -> date | None:
-    """The real date that eight digits name, None where they name none."""
     try:
-        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+        return date(int(text[:4]), int(text[4:6]), int(text[6:8]))
     except ValueError:
         return None
 

@@ -14,7 +14,7 @@ import numpy as np
 from scantrail.errors import InputError
 
 _HEAD: Final = 1 << 16
-_CHUNK: Final = 1 << 20
+_CHUNK: Final = 1 << 18  # fits the processor's cache
 _SAMPLE: Final = 1000  # lines with other than ASCII characters that decide on the encoding
 _MAGICS: Final = {
     b"PK\x03\x04": "a zip archive (or a spreadsheet); unpack it, or export it as CSV",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from scantrail.ingest.times import parse_times
@@ -33,41 +34,47 @@ def standardise(
         Events (`EVENTS`, in input order) and the rejects of the reader and of this step. Every
         row of `raw` is in exactly one of the two.
     """
-    frame = _complete(raw.frame).with_row_index("row")
-    frame, flags = _integers(frame)
+    frame = _complete(raw.frame)
+    ids, flags = _integers(frame)
     times = _times(frame, zone, site_zones or {})
-    frame = frame.with_columns(times["time"], times["offset"])
-    unreadable = pl.col("time").is_null() | pl.col("epc_code").is_null()
-    bad = frame.filter(unreadable)
-    rejects = raw.rejects
-    if len(bad):
-        rejects = pl.concat([rejects, _rejects(bad, raw.source)])
-        frame, flags = frame.filter(~unreadable), _keep(flags, frame, unreadable)
-    events = frame.select(
-        "row",
-        "event_id",
-        pl.col("file_id").fill_null(file_id),
-        *(name for name in EVENTS.names() if name not in ("row", "event_id", "file_id", "flags")),
-        flags.alias("flags"),
+    frame = pl.DataFrame(
+        [frame[name] for name in frame.columns if name not in ids] + [*ids.values(), *times]
     )
-    return Events(events, rejects, raw.source)
+    if not (frame["time"].null_count() or frame["epc_code"].null_count()):
+        return Events(_typed(frame, flags, file_id), raw.rejects, raw.source)
+    unreadable = frame["time"].is_null() | frame["epc_code"].is_null()
+    rejects = pl.concat([raw.rejects, _rejects(frame.filter(unreadable), raw.source)])
+    readable = _typed(frame.filter(~unreadable), flags.filter(~unreadable), file_id)
+    return Events(readable, rejects, raw.source)
+
+
+def _typed(frame: pl.DataFrame, flags: pl.Series, file_id: int) -> pl.DataFrame:
+    """The columns of `EVENTS`, in their order."""
+    columns = {name: frame[name] for name in EVENTS.names() if name != "flags"}
+    if columns["file_id"].null_count():
+        columns["file_id"] = columns["file_id"].fill_null(file_id)
+    return pl.DataFrame([*columns.values(), flags.alias("flags")])
 
 
 def _complete(frame: pl.DataFrame) -> pl.DataFrame:
-    """Only known columns; those that are absent, and empty cells, are null."""
+    """Only known columns, numbered rows; absent columns and empty cells are null."""
     names = [name for name in (*RAW.names(), "flags") if name in frame.columns]
-    absent = [pl.lit(None, dtype).alias(name) for name, dtype in RAW.items() if name not in names]
-    known = frame.select(*names, *absent)
+    absent = [
+        pl.repeat(None, pl.len(), dtype=dtype).alias(name)
+        for name, dtype in RAW.items()
+        if name not in names
+    ]
+    known = frame.select_seq(pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"), *names, *absent)
     empty = [name for name in names if known[name].dtype == pl.String and (known[name] == "").any()]
     if not empty:
         return known
     return known.with_columns(pl.when(pl.col(name) != "").then(name).alias(name) for name in empty)
 
 
-def _integers(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+def _integers(frame: pl.DataFrame) -> tuple[dict[str, pl.Series], pl.Series]:
     """Ids as integers; an unreadable one is null and flagged."""
     flags = frame["flags"] if "flags" in frame.columns else None
-    columns = []
+    columns = {"event_id": _event_ids(frame)}
     for name, flag in _INTEGER_COLUMNS.items():
         column = frame[name]
         if column.dtype == pl.String:
@@ -76,11 +83,10 @@ def _integers(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
                 wrong = (number.is_null() & column.is_not_null()).cast(pl.UInt16) * int(flag)
                 flags = wrong if flags is None else flags | wrong
             column = number
-        columns.append(column.cast(pl.Int64).alias(name))
-    columns.append(_event_ids(frame))
+        columns[name] = column.cast(pl.Int64)
     if flags is None:
-        flags = pl.repeat(0, len(frame), dtype=pl.UInt16, eager=True)
-    return frame.with_columns(columns), flags
+        flags = pl.Series("flags", np.zeros(len(frame), np.uint16))
+    return columns, flags
 
 
 def _event_ids(frame: pl.DataFrame) -> pl.Series:
@@ -128,10 +134,6 @@ def _times(frame: pl.DataFrame, zone: str, site_zones: Mapping[int, str]) -> pl.
                 pl.when(here).then(elsewhere["offset"]).otherwise("offset").alias("offset"),
             )
     return parsed
-
-
-def _keep(flags: pl.Series, frame: pl.DataFrame, unreadable: pl.Expr) -> pl.Series:
-    return flags.filter(frame.select(~unreadable).to_series())
 
 
 def _rejects(bad: pl.DataFrame, source: str) -> pl.DataFrame:

@@ -24,6 +24,7 @@ from scantrail.vocabulary.events import RAW, REJECTS, RawLog, empty_rejects
 
 _DELIMITERS: Final = "\t,;|"
 _NEEDED: Final = ("epc_code", "event_time")
+_IDS: Final = ("event_id", "file_id", "location_id")
 _WANTED: Final = tuple(name for name in RAW.names() if name != "line")
 _QUOTED: Final = re.compile(rb'"[^"]*"')
 _SHOWN: Final = 80  # characters of a bad row that a Reject repeats
@@ -139,25 +140,38 @@ def _read_fast(source: Path | bytes, layout: _Layout) -> pl.DataFrame | None:
 
 
 def _parse(source: Path | bytes, layout: _Layout, skip: int) -> pl.DataFrame | None:
-    """The wanted columns of all rows, None if a row is longer than the header."""
-    names = sorted(layout.columns, key=layout.columns.__getitem__)
+    """The wanted columns of all rows, None if a row is longer than the header.
+
+    Ids are integers where all are, else all are text.
+    """
+    for id_type in (pl.Int64(), pl.String()):
+        try:
+            frame = _parse_as(source, layout, skip, id_type)
+        except pl.exceptions.PolarsError:
+            continue
+        beyond = frame.drop_in_place(str(len(layout.header)))
+        frame.columns = sorted(layout.columns, key=layout.columns.__getitem__)
+        return frame if beyond.null_count() == len(beyond) else None
+    return None
+
+
+def _parse_as(
+    source: Path | bytes, layout: _Layout, skip: int, id_type: pl.DataType
+) -> pl.DataFrame:
+    """The wanted columns, and one beyond the header's, which shows rows that are too long."""
     width = len(layout.header)
-    try:
-        frame = pl.read_csv(
-            source,
-            separator=layout.delimiter,
-            has_header=False,
-            skip_lines=skip,
-            schema=dict.fromkeys((str(i) for i in range(width + 1)), pl.String),
-            columns=[*(layout.columns[name] for name in names), width],
-            missing_columns="insert",  # one column more than the header has shows longer rows
-            glob=False,
-        )
-    except pl.exceptions.PolarsError:
-        return None
-    beyond = frame.drop_in_place(str(width))
-    frame.columns = names
-    return frame if beyond.null_count() == len(beyond) else None
+    ids = {str(layout.columns[name]) for name in _IDS if name in layout.columns}
+    places = [str(i) for i in range(width + 1)]
+    return pl.read_csv(
+        source,
+        separator=layout.delimiter,
+        has_header=False,
+        skip_lines=skip,
+        schema={place: id_type if place in ids else pl.String() for place in places},
+        columns=[*sorted(layout.columns.values()), width],
+        missing_columns="insert",
+        glob=False,
+    )
 
 
 def _read_slowly(data: bytes, layout: _Layout, name: str) -> RawLog:
@@ -176,7 +190,7 @@ def _read_slowly(data: bytes, layout: _Layout, name: str) -> RawLog:
         bulk = _parse(regular, layout, skip=0)
         assert bulk is not None
         assert len(bulk) == len(lines)
-        numbered = bulk.with_columns(line=pl.Series(lines, dtype=pl.UInt32))
+        numbered = bulk.cast(pl.String).with_columns(line=pl.Series(lines, dtype=pl.UInt32))
         frame = pl.concat([frame, numbered.select(frame.columns)]).sort("line")
     return RawLog(frame, pl.DataFrame(bad, schema=REJECTS) if bad else empty_rejects(), name)
 

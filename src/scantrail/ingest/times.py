@@ -8,13 +8,13 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import numpy as np
 import polars as pl
 
 from scantrail.errors import SettingsError
 
 #: The log's own form; nearly every row of a raw log parses at once with it.
 _PLAIN: Final = "%Y-%m-%d %H:%M:%S"
-_INSTANT: Final = pl.Datetime("us", "UTC")
 _PLAIN_BYTES: Final = 19
 #: Local times whose instants surely are within the years 1 to 9999, and whose year has four digits.
 _SAFE: Final = (datetime(1000, 1, 1), datetime(9998, 12, 31))  # noqa: DTZ001 - local times
@@ -22,6 +22,9 @@ _SAFE: Final = (datetime(1000, 1, 1), datetime(9998, 12, 31))  # noqa: DTZ001 - 
 _MIDNIGHT: Final = re.compile(r"^([0-9-]+[T ])24(:?00(?::?00(?:[.,]0+)?)?(?:Z|[+-][0-9:]+)?)$")
 #: What spreadsheets write, such as 2025-7-1 9:05.
 _SHORT: Final = re.compile(r"^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})([T ])([0-9]{1,2}):")
+_MICROSECONDS_PER_MINUTE: Final = 60_000_000
+_SPAN_DAYS: Final = 1000  # longer logs are localised row by row
+_INSTANT: Final = pl.Datetime("us", "UTC")
 _PARSED: Final = pl.Struct({"time": _INSTANT, "offset": pl.Int16})
 
 
@@ -59,13 +62,7 @@ def parse_times(texts: pl.Series, zone: str) -> pl.DataFrame:
     """
     zone_of(zone)
     plain = _plain(texts)
-    local = plain.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
-    parsed = pl.DataFrame(
-        {
-            "time": local.dt.convert_time_zone("UTC"),
-            "offset": _offsets(plain, local),
-        }
-    )
+    parsed = _localised(plain, zone)
     if parsed["time"].null_count() == texts.null_count():
         return parsed
     return _parse_the_rest(texts, parsed, zone)
@@ -79,6 +76,35 @@ def _plain(texts: pl.Series) -> pl.Series:
     times = texts.str.to_datetime(_PLAIN, time_unit="us", strict=False)
     safe = times.is_between(*_SAFE)
     return times if safe.all() else times.to_frame("t").select(pl.when(safe).then("t")).to_series()
+
+
+def _localised(plain: pl.Series, zone: str) -> pl.DataFrame:
+    """Wall-clock times of a zone as instants; null in the gap of a clock change."""
+    steady = _steady_offset(plain, zone)
+    if steady is not None:  # no clock change in this span: one subtraction does it
+        utc = plain.to_physical().to_numpy() - steady * _MICROSECONDS_PER_MINUTE
+        return pl.DataFrame({"time": utc, "offset": np.full(len(utc), steady, np.int16)}).cast(
+            {"time": _INSTANT}
+        )
+    local = plain.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    return pl.DataFrame(
+        {"time": local.dt.convert_time_zone("UTC"), "offset": _offsets(plain, local)}
+    )
+
+
+def _steady_offset(plain: pl.Series, zone: str) -> int | None:
+    """The zone's offset in minutes if it is the same on every day that the times span, else None."""
+    first, last = plain.min(), plain.max()
+    if plain.null_count() or not isinstance(first, datetime) or not isinstance(last, datetime):
+        return None
+    days = (last - first).days
+    if days > _SPAN_DAYS or not 2 <= first.year <= last.year <= 9998:
+        return None
+    tz = zone_of(zone)
+    noons = (first.replace(tzinfo=tz) + timedelta(days=day) for day in range(-1, days + 3))
+    offsets = {moment.utcoffset() for moment in noons}
+    (offset,) = offsets if len(offsets) == 1 else (None,)
+    return None if offset is None or offset.seconds % 60 else round(offset.total_seconds() / 60)
 
 
 def _offsets(naive: pl.Series, local: pl.Series) -> pl.Series:

@@ -59,8 +59,7 @@ class Report:
     `verdicts`: one row per readable event, in input order: `row` UInt32, `event_id`, `file_id`
     Int64, `epc_code`, one Float64 `<kind>Score` per rule that ran (0-100; null = cannot say),
     `finalConfidence` Float64 0-100, `anomaly` Boolean, `kind` String (the primary anomaly, null
-    where there is none), `cause` String, `explanation` String, `expected` String, `runbook`
-    String, `flags` UInt16.
+    where there is none), `cause` String, `explanation` String, `expected` String, `flags` UInt16.
     `rejects`: see `vocabulary.events.REJECTS`.
     `claims`: every detector's claims (`protocols.FOUND`), for each event the deciding one first.
     `degraded`: names of detectors that failed; their scores are null, never zero.

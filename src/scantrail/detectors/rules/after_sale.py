@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from scantrail.detectors.rule import Bound, Case, Rule, always
+from scantrail.detectors.rule import Bound, Case, Found, Rule, Words
 from scantrail.features.sequence import is_read_again
 from scantrail.vocabulary.findings import AnomalyKind, Cause
 
@@ -15,12 +15,9 @@ def _score(bound: Bound) -> pl.Expr:
     return pl.when(lives_on).then(bound.settings.after_sale_score).otherwise(0.0)
 
 
-def _reason(_: Bound) -> pl.Expr:
-    return pl.format("{} at {} ({}) after it had been sold", "step", "here", "at")
-
-
-def _expected(_: Bound) -> pl.Expr:
-    return pl.lit("nothing after the sale, or a return first")
+def _words(_: Bound, event: Found) -> Words:
+    reason = f"{event['step']} at {event['here']} ({event['at']}) after it had been sold"
+    return Words(reason, "nothing after the sale, or a return first", Cause.ITEM)
 
 
 _SOLD = ("2025-07-08 18:00:00", 5, "POS_Sell", "POS_Sell")
@@ -28,9 +25,7 @@ _SOLD = ("2025-07-08 18:00:00", 5, "POS_Sell", "POS_Sell")
 RULE = Rule(
     kind=AnomalyKind.AFTER_SALE,
     score=_score,
-    reason=_reason,
-    expected=_expected,
-    cause=always(Cause.ITEM),
+    words=_words,
     runbook="Ask the shop whether the item came back: then record the return. Otherwise the code "
     "is on two items, or was copied from a sold one: hold the item.",
     cases=(

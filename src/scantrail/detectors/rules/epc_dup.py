@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from scantrail.detectors.rule import Bound, Case, Rule
-from scantrail.features.travel import moved
+from scantrail.detectors.rule import Bound, Case, Found, Rule, Words
 from scantrail.vocabulary.findings import AnomalyKind, Cause
 
 
@@ -26,39 +25,21 @@ def _score(bound: Bound) -> pl.Expr:
     )
 
 
-def _reason(_: Bound) -> pl.Expr:
-    where = pl.when(moved() & (pl.col("hours") * 3600 < 1)).then(
-        pl.format(", among them {}", "there")
-    )
-    return (
-        pl.when(_apart())
-        .then(
-            pl.format(
-                "scanned at {} places in the same second ({}), here at {}{}",
-                "second_places",
-                "at",
-                "here",
-                where.fill_null(""),
-            )
+def _words(_: Bound, event: Found) -> Words:
+    here, at = event["here"], event["at"]
+    if event["second_places"] >= 2 and not event["own_plant"]:
+        reason = (
+            f"scanned at {event['second_places']} places in the same second ({at}), here {here}"
         )
-        .otherwise(pl.format("different steps at {} in the same second ({})", "here", "at"))
-    )
-
-
-def _expected(_: Bound) -> pl.Expr:
-    return pl.lit("one place at a time; steps at one place some time apart")
-
-
-def _cause(_: Bound) -> pl.Expr:
-    return pl.when(_apart()).then(pl.lit(Cause.ITEM.value)).otherwise(pl.lit(Cause.DATA.value))
+        return Words(reason, "one place at a time", Cause.ITEM)
+    reason = f"different steps at {here} in the same second ({at})"
+    return Words(reason, "some time between steps", Cause.DATA)
 
 
 RULE = Rule(
     kind=AnomalyKind.EPC_DUP,
     score=_score,
-    reason=_reason,
-    expected=_expected,
-    cause=_cause,
+    words=_words,
     runbook="Find both items: if there are two, one is a suspected clone, hold both. If there is "
     "one, check which reader is set to the wrong location.",
     cases=(

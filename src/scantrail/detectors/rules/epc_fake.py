@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import polars as pl
 
-from scantrail.detectors.rule import Bound, Case, Rule, number
-from scantrail.features.identity import age_days
+from scantrail.detectors.rule import Bound, Case, Found, Rule, Words
 from scantrail.vocabulary.findings import AnomalyKind, Cause
+
+
+_MICROSECONDS_PER_DAY: Final = 86_400_000_000
 
 
 def _per_code(bound: Bound) -> dict[str, pl.Expr]:
     """What is wrong with a code whenever it is scanned.
 
     `code_score` sums the faults of the parts; `code_doubt` is true where header and company are
-    both wrong, which together with a wrong date leaves nothing to believe.
+    both wrong, which together with a wrong date leaves nothing to believe. `made` is the midnight
+    before its manufacture, null where that does not matter.
     """
     s = bound.settings
+    header, company = _wrong_header(bound), _unknown_company(s.companies)
+    corrupted = pl.col("nearly").is_not_null()
     dotted = pl.col("scheme") == "dotted"
     bad = {
         name: dotted & ~pl.col(f"{name}_ok").fill_null(value=False)
         for name in ("product", "lot", "serial", "manufacture")
     }
-    header = dotted & (pl.col("header") != s.header)
-    company = _unknown_company(s.companies)
     parts = (
         header * s.header_score
         + company * s.company_score
@@ -33,18 +38,25 @@ def _per_code(bound: Bound) -> dict[str, pl.Expr]:
     )
     hopeless = header & company & bad["manufacture"]
     return {
-        "code_score": pl.when(pl.col("nearly").is_not_null())
+        "code_score": pl.when(corrupted)
         .then(s.corrupted_score)
         .when(pl.col("scheme").is_null() | hopeless)
         .then(100.0)
         .when(~dotted & pl.col("reason").is_not_null())
         .then(s.gs1_score)
         .otherwise(parts),
-        "code_doubt": header & company,
-        "code_faults": _faults(header, company, bound),
-        "manufactured": pl.col("manufactured"),
-        "nearly": pl.col("nearly"),
+        "code_doubt": header & company & ~corrupted,
+        "made": pl.when(~corrupted).then(pl.col("manufactured").cast(pl.Datetime("us"))),
     }
+
+
+def _code_words(bound: Bound) -> dict[str, pl.Expr]:
+    """What is said of a code: its faults, and the code that a damaged one was meant to be."""
+    return {"code_faults": _faults(bound), "nearly": pl.col("nearly")}
+
+
+def _wrong_header(bound: Bound) -> pl.Expr:
+    return (pl.col("scheme") == "dotted") & (pl.col("header") != bound.settings.header)
 
 
 def _unknown_company(companies: tuple[str, ...]) -> pl.Expr:
@@ -54,8 +66,9 @@ def _unknown_company(companies: tuple[str, ...]) -> pl.Expr:
     return pl.col("company").is_not_null() & ~known
 
 
-def _faults(header: pl.Expr, company: pl.Expr, bound: Bound) -> pl.Expr:
+def _faults(bound: Bound) -> pl.Expr:
     """The faults in words, null where there is none."""
+    header, company = _wrong_header(bound), _unknown_company(bound.settings.companies)
     words = pl.concat_str(
         pl.when(pl.col("reason").is_not_null()).then(pl.col("reason")),
         pl.when(header & pl.col("header_ok")).then(
@@ -72,61 +85,41 @@ def _faults(header: pl.Expr, company: pl.Expr, bound: Bound) -> pl.Expr:
 
 def _score(bound: Bound) -> pl.Expr:
     s = bound.settings
-    future, old = _future(), _old(bound)
+    future, old = pl.col("age_days") < 0, pl.col("age_days") > s.max_age_days
     dated = (
         pl.when(future).then(s.date_score).when(old).then(s.age_score).otherwise(0.0).fill_null(0.0)
     )
-    total = (
+    return (
         pl.when(pl.col("code_doubt") & future)
         .then(100.0)
         .otherwise(pl.min_horizontal(pl.col("code_score") + dated, pl.lit(100.0)))
     )
-    # most codes have no date to doubt: skip the calendar where the date is plainly in order
-    return pl.when(pl.col("nearly").is_not_null()).then(pl.col("code_score")).otherwise(total)
 
 
-def _future() -> pl.Expr:
-    return age_days() < 0
+def _per_event(_: Bound) -> dict[str, pl.Expr]:
+    """`age_days`: whole days from manufacture to the scan, below zero before it."""
+    days = (pl.col("local") - pl.col("made")).to_physical() // _MICROSECONDS_PER_DAY
+    return {"age_days": days.cast(pl.Int32)}
 
 
-def _old(bound: Bound) -> pl.Expr:
-    return age_days() > bound.settings.max_age_days
-
-
-def _reason(bound: Bound) -> pl.Expr:
-    limit = f"{bound.settings.max_age_days} days"
-    dates = (
-        pl.when(_future())
-        .then(pl.format("manufactured on {}, after this scan of {}", "manufactured", "at"))
-        .when(_old(bound))
-        .then(
-            pl.format(
-                "manufactured {} days before this scan, more than " + limit, number(age_days())
-            )
-        )
-    )
-    faults = pl.concat_str(pl.col("code_faults"), dates, separator="; ", ignore_nulls=True)
-    return (
-        pl.when(pl.col("nearly").is_not_null())
-        .then(pl.format("code '{}' reads like a damaged {}", "epc_code", "nearly"))
-        .otherwise(pl.format("code '{}': {}", "epc_code", faults))
-    )
-
-
-def _expected(bound: Bound) -> pl.Expr:
+def _words(bound: Bound, event: Found) -> Words:
     s = bound.settings
+    code, nearly = event["epc_code"], event["nearly"]
+    if nearly is not None:
+        return Words(f"code '{code}' reads like a damaged {nearly}", nearly, Cause.SCANNER)
+    faults = [event["code_faults"]] if event["code_faults"] else []
+    age = event["age_days"]
+    if age is not None and age < 0:
+        faults.append(f"manufactured {-age} days after this scan of {event['at']}")
+    elif age is not None and age > s.max_age_days:
+        faults.append(f"manufactured {age} days before this scan, more than {s.max_age_days} days")
     companies = ", ".join(s.companies[:5]) + (", …" if len(s.companies) > 5 else "")
-    form = (
+    expected = (
         f"{s.header}.company.product.lot.YYYYMMDD.serial with 3, 7, 7, 6, 8 and 9 digits"
         f"{', company one of ' + companies if companies else ''}, made at most {s.max_age_days} "
         "days before the scan; or a valid GS1 code"
     )
-    return pl.when(pl.col("nearly").is_not_null()).then("nearly").otherwise(pl.lit(form))
-
-
-def _cause(_: Bound) -> pl.Expr:
-    corrupted = pl.col("nearly").is_not_null()
-    return pl.when(corrupted).then(pl.lit(Cause.SCANNER.value)).otherwise(pl.lit(Cause.ITEM.value))
+    return Words(f"code '{code}': {'; '.join(faults)}", expected, Cause.ITEM)
 
 
 _GOOD = ("2025-07-01 10:34:17", 1, "Factory", "Aggregation")
@@ -136,10 +129,10 @@ _CODE = "001.8804823.1293291.010004.20250701.000004002"
 RULE = Rule(
     kind=AnomalyKind.EPC_FAKE,
     per_code=_per_code,
+    code_words=_code_words,
+    per_event=_per_event,
     score=_score,
-    reason=_reason,
-    expected=_expected,
-    cause=_cause,
+    words=_words,
     runbook="Read the code on the item by eye; if it is as scanned, hold the item and ask the "
     "company named in the code whether it issued it. If it differs, check the scanner's settings.",
     cases=(

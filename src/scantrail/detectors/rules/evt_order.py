@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from scantrail.detectors.rule import Bound, Case, Rule
+from scantrail.detectors.rule import Bound, Case, Found, Rule, Words
 from scantrail.features.sequence import is_arrival_before_departure, is_read_again
 from scantrail.features.travel import moved
 from scantrail.vocabulary.chain import Direction
@@ -21,7 +21,7 @@ def _in_after_out() -> pl.Expr:
 
 
 def _per_event(bound: Bound) -> dict[str, pl.Expr]:
-    """`repeats`: how often in a row this step stands, double reads not counted."""
+    """`repeats` is how often in a row this step stands, double reads not counted."""
     again = is_read_again(bound.settings.read_again_minutes)
     same_step = pl.col("stage") == pl.col("prev_stage")
     # two places on a known lane: a transfer whose scan in between was missed
@@ -29,7 +29,11 @@ def _per_event(bound: Bound) -> dict[str, pl.Expr]:
     goes_on = (same_step & ~transfer).fill_null(value=False)
     counted = (~again).cast(pl.Int32).cum_sum()
     start = pl.when(~goes_on).then(counted).forward_fill()
-    return {"repeats": pl.when(again).then(1).otherwise(counted - start + 1)}
+    return {
+        "in_after_out": _in_after_out(),
+        "left_late": is_arrival_before_departure(),
+        "repeats": pl.when(again).then(1).otherwise(counted - start + 1),
+    }
 
 
 def _score(bound: Bound) -> pl.Expr:
@@ -39,7 +43,7 @@ def _score(bound: Bound) -> pl.Expr:
     return (
         pl.when(pl.col("direction").is_null())
         .then(None)
-        .when(_in_after_out() | is_arrival_before_departure())
+        .when(pl.col("in_after_out") | pl.col("left_late"))
         .then(s.inverted_score)
         .when(pl.col("is_sale") | pl.col("is_return"))
         .then(0.0)
@@ -47,47 +51,21 @@ def _score(bound: Bound) -> pl.Expr:
     )
 
 
-def _reason(_: Bound) -> pl.Expr:
-    return (
-        pl.when(_in_after_out())
-        .then(
-            pl.format(
-                "came in at {} ({}) after it had gone out there ({}), without coming in before",
-                "here",
-                "at",
-                "prev_at",
-            )
+def _words(_: Bound, event: Found) -> Words:
+    here, at, there = event["here"], event["at"], event["there"]
+    step, prev_step, prev_at = event["step"], event["prev_step"], event["prev_at"]
+    if event["in_after_out"]:
+        reason = (
+            f"came in at {here} ({at}) after it had gone out there ({prev_at}), "
+            "without coming in before"
         )
-        .when(is_arrival_before_departure())
-        .then(
-            pl.format(
-                "left {} ({}) after it had arrived at {} ({})", "here", "at", "there", "prev_at"
-            )
-        )
-        .otherwise(
-            pl.format(
-                "{} for the {}. time in a row, at {}{}",
-                "step",
-                "repeats",
-                "here",
-                pl.when(moved()).then(pl.format(" after {}", "there")).fill_null(pl.lit("")),
-            )
-        )
-    )
-
-
-def _expected(_: Bound) -> pl.Expr:
-    return (
-        pl.when(_in_after_out() | is_arrival_before_departure())
-        .then(pl.format("{} before {}", "step", "prev_step"))
-        .otherwise(pl.lit("the chain's next step"))
-    )
-
-
-def _cause(_: Bound) -> pl.Expr:
-    inverted = _in_after_out() | is_arrival_before_departure()
-    data, scanner = pl.lit(Cause.DATA.value), pl.lit(Cause.SCANNER.value)
-    return pl.when(inverted).then(data).otherwise(scanner)
+        return Words(reason, f"{step} before {prev_step}", Cause.DATA)
+    if event["left_late"]:
+        reason = f"left {here} ({at}) after it had arrived at {there} ({prev_at})"
+        return Words(reason, f"{step} before {prev_step}", Cause.DATA)
+    after = f" after {there}" if there != here else ""
+    times = f"{event['repeats']} times in a row"
+    return Words(f"{step} {times}, here at {here}{after}", "the chain's next step", Cause.SCANNER)
 
 
 _IN = ("2025-08-16 22:47:39", 4, "W_Stock_Inbound", "W_Stock_Inbound")
@@ -97,9 +75,7 @@ RULE = Rule(
     kind=AnomalyKind.EVT_ORDER_ERR,
     per_event=_per_event,
     score=_score,
-    reason=_reason,
-    expected=_expected,
-    cause=_cause,
+    words=_words,
     runbook="Look whether many items share the two times: then a file was stamped wrongly, or the "
     "site's clocks differ; correct the times at the source. A single item: check its parcel.",
     cases=(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import polars as pl
 
-from scantrail.detectors.rule import Bound, Case, Rule, number
+from scantrail.detectors.rule import Bound, Case, Found, Rule, Words
 from scantrail.features.sequence import is_arrival_before_departure
 from scantrail.features.travel import kilometres, lane_z, moved
 from scantrail.vocabulary.findings import AnomalyKind, Cause
 
 
-def _per_event(_: Bound) -> dict[str, pl.Expr]:
-    return {"z": lane_z()}
+def _per_event(bound: Bound) -> dict[str, pl.Expr]:
+    """`z` and `too_fast`."""
+    return {"z": lane_z(), "too_fast": _too_fast(bound)}
 
 
 def _same_second() -> pl.Expr:
@@ -44,7 +47,7 @@ def _score(bound: Bound) -> pl.Expr:
     return (
         pl.when(~moved().fill_null(value=False) | explained)
         .then(0.0)
-        .when(_too_fast(bound))
+        .when("too_fast")
         .then(by_speed)
         .when(kilometres().is_null() & z.is_null())
         .then(None)
@@ -52,42 +55,20 @@ def _score(bound: Bound) -> pl.Expr:
     )
 
 
-def _reason(bound: Bound) -> pl.Expr:
-    limit = f"{bound.speed_limit_kmh:g} km/h"
-    fast = pl.format(
-        "{} km from {} in {} h; the limit is " + limit,
-        number("km", 0),
-        "there",
-        number("hours", 2),
+def _words(bound: Bound, event: Found) -> Words:
+    limit, km, hours = bound.speed_limit_kmh, event["km"], event["hours"]
+    usual = None if event["lane_log_median"] is None else math.exp(event["lane_log_median"])
+    expected = f"{km / limit:.1f} h at the very least" if km is not None else "the usual time"
+    if usual is not None:
+        expected = f"about {usual:.1f} h on this lane, {expected}"
+    if event["too_fast"]:
+        reason = f"{km:.0f} km from {event['there']} in {hours:.2f} h; the limit is {limit:g} km/h"
+        return Words(reason, expected, Cause.ITEM)
+    reason = (
+        f"{hours:.1f} h from {event['there']}; this lane usually takes {usual:.1f} h "
+        f"({event['z']:+.1f} robust deviations)"
     )
-    slow = pl.format(
-        "{} h from {}; this lane usually takes {} h ({} robust deviations off)",
-        number("hours", 2),
-        "there",
-        number(pl.col("lane_log_median").exp(), 1),
-        number("z", 1),
-    )
-    return pl.when(_too_fast(bound)).then(fast).otherwise(slow)
-
-
-def _expected(bound: Bound) -> pl.Expr:
-    soonest = number(kilometres() / bound.speed_limit_kmh, 1)
-    return (
-        pl.when(pl.col("lane_log_median").is_not_nan())
-        .then(
-            pl.format(
-                "about {} h on this lane, {} h at the very least",
-                number(pl.col("lane_log_median").exp(), 1),
-                soonest,
-            )
-        )
-        .otherwise(pl.format("{} h at the very least", soonest))
-    )
-
-
-def _cause(bound: Bound) -> pl.Expr:
-    item, data = pl.lit(Cause.ITEM.value), pl.lit(Cause.DATA.value)
-    return pl.when(_too_fast(bound)).then(item).otherwise(data)
+    return Words(reason, expected, Cause.DATA)
 
 
 _OUT = ("2025-07-03 10:00:00", 3, "Logistics_HUB", "HUB_Outbound")
@@ -96,9 +77,7 @@ RULE = Rule(
     kind=AnomalyKind.JUMP,
     per_event=_per_event,
     score=_score,
-    reason=_reason,
-    expected=_expected,
-    cause=_cause,
+    words=_words,
     runbook="Ask both sites whether they have the item. If one does not, its scan is a suspected "
     "clone or a reader set to the wrong place or time; compare its clock.",
     cases=(

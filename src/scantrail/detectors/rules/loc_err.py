@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from scantrail.detectors.rule import Bound, Case, Rule
+from scantrail.detectors.rule import Bound, Case, Found, Rule, Words
 from scantrail.features.sequence import is_arrival_before_departure, skips_a_tier
 from scantrail.features.travel import moved
 from scantrail.vocabulary.chain import Tier
@@ -26,9 +26,7 @@ def _unlisted(bound: Bound) -> pl.Expr:
 
 def _mismatch() -> pl.Expr:
     """The step belongs to another tier than the site."""
-    listed = pl.col("site").is_not_null() & pl.col("tier").is_not_null()
-    allowed = pl.col("step_tiers").cast(pl.Int64) // pl.lit(2, pl.Int64).pow(pl.col("tier")) % 2
-    return (listed & (pl.col("step_tiers") > 0) & (allowed == 0)).fill_null(value=False)
+    return ~pl.col("step_fits")
 
 
 def _known_lane(bound: Bound) -> pl.Expr:
@@ -48,59 +46,48 @@ def _unknown_lane(bound: Bound) -> pl.Expr:
     return (within & listed & ~_known_lane(bound)).fill_null(value=False)
 
 
+def _per_event(bound: Bound) -> dict[str, pl.Expr]:
+    return {
+        "tiers_back": _back(),
+        "skip": _skip(bound),
+        "unknown_lane": _unknown_lane(bound),
+    }
+
+
 def _score(bound: Bound) -> pl.Expr:
     s = bound.settings
-    back = pl.min_horizontal(_back().cast(pl.Float64) * s.back_tier_score, pl.lit(100.0))
+    back = pl.min_horizontal(
+        pl.col("tiers_back").cast(pl.Float64) * s.back_tier_score, pl.lit(100.0)
+    )
     return pl.max_horizontal(
         back,
-        pl.when(_skip(bound)).then(s.skipped_tier_score).otherwise(0.0),
-        pl.when(_unknown_lane(bound)).then(s.unknown_lane_score).otherwise(0.0),
+        pl.when("skip").then(s.skipped_tier_score).otherwise(0.0),
+        pl.when("unknown_lane").then(s.unknown_lane_score).otherwise(0.0),
         pl.when(_mismatch()).then(s.step_mismatch_score).otherwise(0.0),
         pl.when(_unlisted(bound)).then(s.unknown_site_score).otherwise(0.0),
     )
 
 
-def _named(column: str) -> pl.Expr:
-    names = {tier.value: tier.name.lower() for tier in Tier}
-    return pl.col(column).replace_strict(names, default="unknown tier", return_dtype=pl.String)
+def _words(_: Bound, event: Found) -> Words:
+    tier, prev_tier = _name(event["tier"]), _name(event["prev_tier"])
+    here = event["here"]
+    way = f"from {event['there']} ({prev_tier}) to {here} ({tier})"
+    if event["tiers_back"] > 0:
+        reason = f"back up the chain {way} without a return"
+        return Words(reason, f"onward from the {prev_tier}, or a return scan first", Cause.ITEM)
+    if event["skip"]:
+        expected = "plant, warehouse, (hub,) wholesaler, retailer, in this order"
+        return Words(f"{way}: a tier was passed over", expected, Cause.ITEM)
+    if event["unknown_lane"]:
+        return Words(f"{way}: no item went this way before", "a known lane", Cause.DATA)
+    if not event["step_fits"]:
+        reason = f"step {event['step']} at {here}, which is a {tier}"
+        return Words(reason, f"a step of a {tier}", Cause.SCANNER)
+    return Words(f"{here} is not in the site list", "a listed site", Cause.DATA)
 
 
-def _reason(bound: Bound) -> pl.Expr:
-    way = (pl.col("there"), _named("prev_tier"), pl.col("here"), _named("tier"))
-    return (
-        pl.when(_back() > 0)
-        .then(pl.format("back up the chain from {} ({}) to {} ({}) without a return", *way))
-        .when(_skip(bound))
-        .then(pl.format("from {} ({}) to {} ({}): a tier was passed over", *way))
-        .when(_unknown_lane(bound))
-        .then(pl.format("from {} ({}) to {} ({}): no item went this way before", *way))
-        .when(_mismatch())
-        .then(pl.format("step {} at {}, which is a {}", "step", "here", _named("tier")))
-        .otherwise(pl.format("{} is not in the site list", "here"))
-    )
-
-
-def _expected(bound: Bound) -> pl.Expr:
-    return (
-        pl.when(_back() > 0)
-        .then(pl.format("onward from the {}, or a return scan first", _named("prev_tier")))
-        .when(_skip(bound))
-        .then(pl.lit("plant, warehouse, (hub,) wholesaler, retailer, in this order"))
-        .when(_mismatch())
-        .then(pl.format("a step of a {}", _named("tier")))
-        .otherwise(pl.lit("a place and a way that the site list and its lanes know"))
-    )
-
-
-def _cause(bound: Bound) -> pl.Expr:
-    scanner, data, item = (pl.lit(c.value) for c in (Cause.SCANNER, Cause.DATA, Cause.ITEM))
-    return (
-        pl.when((_back() > 0) | _skip(bound))
-        .then(item)
-        .when(_mismatch())
-        .then(scanner)
-        .otherwise(data)
-    )
+def _name(tier: int | None) -> str:
+    return "unknown tier" if tier is None else Tier(tier).name.lower()
 
 
 _RETAIL = ("2025-07-05 18:00:00", 5, "R_Stock_Inbound", "R_Stock_Inbound")
@@ -108,9 +95,8 @@ _RETAIL = ("2025-07-05 18:00:00", 5, "R_Stock_Inbound", "R_Stock_Inbound")
 RULE = Rule(
     kind=AnomalyKind.LOC_ERR,
     score=_score,
-    reason=_reason,
-    expected=_expected,
-    cause=_cause,
+    words=_words,
+    per_event=_per_event,
     runbook="If the goods really went this way, record the return or add the lane or site to the "
     "site list. If not, ask where the item is, and check the location set in the reader.",
     cases=(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from scantrail.detectors.rule import Bound, Case, Rule, always
+from scantrail.detectors.rule import Bound, Case, Found, Rule, Words
 from scantrail.features.sequence import missing_links
 from scantrail.vocabulary.findings import AnomalyKind, Cause
 
@@ -34,19 +34,12 @@ def _score(bound: Bound) -> pl.Expr:
     )
 
 
-def _reason(_: Bound) -> pl.Expr:
-    return pl.format(
-        "{} scans are absent between {} at {} and {} at {}",
-        "missing",
-        "prev_step",
-        "there",
-        "step",
-        "here",
+def _words(_: Bound, event: Found) -> Words:
+    reason = (
+        f"{event['missing']} scans are absent between {event['prev_step']} at {event['there']} "
+        f"and {event['step']} at {event['here']}"
     )
-
-
-def _expected(_: Bound) -> pl.Expr:
-    return pl.lit("a scan at every step of the chain")
+    return Words(reason, "a scan at every step of the chain", Cause.SCANNER)
 
 
 _START = ("2025-07-01 11:00:00", 2, "WMS", "WMS_Inbound")
@@ -55,9 +48,7 @@ RULE = Rule(
     kind=AnomalyKind.MISSED_SCAN,
     per_event=_per_event,
     score=_score,
-    reason=_reason,
-    expected=_expected,
-    cause=always(Cause.SCANNER),
+    words=_words,
     runbook="See whether other items lack the same scans: then a reader or an upload is at fault. "
     "If this item alone does, ask where it was in between.",
     cases=(

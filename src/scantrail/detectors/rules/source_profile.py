@@ -10,7 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from scantrail.detectors.rule import Bound, Rule, always
+from scantrail.detectors.rule import Bound, Rule, Words
 from scantrail.features.identity import age_days
 from scantrail.vocabulary.chain import Direction, Tier
 from scantrail.vocabulary.findings import AnomalyKind, Cause
@@ -111,9 +111,7 @@ def _rule(kind: AnomalyKind, reason: str) -> Rule:
     return Rule(
         kind=kind,
         score=scores[kind],
-        reason=lambda _: pl.lit(reason),
-        expected=lambda _: pl.lit(None, pl.String),
-        cause=always(Cause.ITEM),
+        words=lambda *_: Words(reason, "as the earlier service has it", Cause.ITEM),
         runbook=_RUNBOOK,
         per_code=_fake_per_code if kind is AnomalyKind.EPC_FAKE else _nothing,
         per_event=_dup_per_event if kind is AnomalyKind.EPC_DUP else _nothing,
