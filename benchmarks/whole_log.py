@@ -38,6 +38,7 @@ class Stages:
         self.spent: dict[str, float] = {}
 
     def __call__(self, name: str) -> None:
+        """End the stage before and begin the next."""
         now = cpu()
         if self.name:
             self.spent[self.name] = self.spent.get(self.name, 0) + now - self.begun

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
+import numpy as np
 import polars as pl
 
 from scantrail.vocabulary.protocols import Findings
@@ -22,7 +24,8 @@ def combine(findings: Sequence[Findings]) -> tuple[pl.Series, pl.DataFrame]:
     scores = [column for one in findings for column in one.scores.get_columns()]
     if not scores:
         return pl.Series("finalConfidence", [], pl.Float64), pl.DataFrame()
-    final = pl.DataFrame(scores).select_seq(finalConfidence=pl.max_horizontal(pl.all())).to_series()
+    highest = reduce(np.fmax, (column.to_numpy() for column in scores))  # of numbers, if any
+    final = pl.Series("finalConfidence", highest, nan_to_null=True)
     found = [one.found for one in findings if len(one.found)]
     claims = pl.concat(found) if len(found) > 1 else (found or [findings[0].found])[0]
     # equally high claims keep the order of the detectors and, within one, of its kinds

@@ -62,7 +62,7 @@ LINKED: Final = pl.Schema(
         "km": pl.Float32(),
         "lane_trips": pl.Float32(),
         "lane_batches": pl.Float32(),
-        "lane_log_median": pl.Float32(),
+        "lane_hours": pl.Float32(),
         "lane_log_spread": pl.Float32(),
     }
 )
@@ -130,8 +130,8 @@ def _codes(texts: pl.Series) -> tuple[npt.NDArray[np.uint32], pl.Series]:
     """Dense codes by first appearance and, for each, its text."""
     if len(texts) <= _FEW:
         seen: dict[str | None, int] = {}
-        codes = [seen.setdefault(text, len(seen)) for text in texts.to_list()]
-        return np.array(codes, np.uint32), pl.Series(list(seen), dtype=pl.String)
+        few = [seen.setdefault(text, len(seen)) for text in texts.to_list()]
+        return np.array(few, np.uint32), pl.Series(list(seen), dtype=pl.String)
     kind = pl.Categorical(pl.Categories.random())  # a dictionary of its own, freed after use
     coded = texts.cast(kind)
     nulls = coded.null_count()

@@ -85,7 +85,7 @@ class Network:
         columns = {
             "lane_trips": (lanes["trips"], 0.0),
             "lane_batches": (lanes["batches"], 0.0),
-            "lane_log_median": (lanes["hours_median"].log(), np.nan),
+            "lane_hours": (lanes["hours_median"], np.nan),
             "lane_log_spread": (lanes["log_spread"], np.nan),
         }
         return {
@@ -108,8 +108,8 @@ class Network:
         """What is known of the way between sites, by index (any length n).
 
         Returns:
-            `km`, `lane_trips`, `lane_batches`, `lane_log_median`, `lane_log_spread`, (n,) float32
-            each; NaN where unknown.
+            `km`, `lane_trips`, `lane_batches`, `lane_hours` (median) and `lane_log_spread`: (n,)
+            float32 each; NaN where unknown.
         """
         dense = self._dense
         if dense is None:

@@ -49,7 +49,8 @@ def judge(
     progress("journeys")
     filled = fill_gaps(events.frame, network.sites)
     linked, codes = link(filled, network)
-    names = network.sites.table.select("location_id", "scan_location")
+    table = network.sites.table
+    names = pl.DataFrame([table["location_id"], table["scan_location"]])
     journeys = Journeys(linked, filled, codes, names)
 
     progress("detectors")
@@ -95,7 +96,7 @@ def _verdicts(
     words = explained.drop("row", "runbook")[
         _sparse(_places(events, explained["row"]), len(events))
     ]
-    anomaly = (told["finalConfidence"] > 0).fill_null(value=False).alias("anomaly")
+    anomaly = pl.Series("anomaly", told["finalConfidence"].to_numpy() > 0)  # null is no anomaly
     identity = pl.DataFrame([events[name] for name in _IDENTITY])
     return identity.hstack([*told.get_columns(), anomaly, *words.get_columns(), events["flags"]])
 
@@ -125,6 +126,4 @@ def _sparse(at: npt.NDArray[np.integer], count: int) -> pl.Series:
     """For each of `count` places, which of the few stands there; null where none does."""
     place = np.full(count, _NOBODY, np.uint32)
     place[at] = np.arange(len(at), dtype=np.uint32)
-    return (
-        pl.DataFrame({"at": place}).select(pl.when(pl.col("at") != _NOBODY).then("at")).to_series()
-    )
+    return pl.Series(place).set(pl.Series(place == _NOBODY), None)

@@ -99,8 +99,7 @@ Found = dict[str, Any]
 
 
 class Words(NamedTuple):
-    """What is said of a found event: why, with actual values and limits; what was expected; and
-    the likeliest cause class."""
+    """What is said of a found event: why (with values and limits), what was expected, the cause."""
 
     reason: str
     expected: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
 
 import msgspec
 import numpy as np
@@ -90,8 +90,8 @@ class RuleSet:
         frame = journeys.linked.hstack(spread).with_columns_seq(**self._per_event)
         scores = frame.select_seq(self._scores)
         frame = frame.hstack(scores)
-        suspect = [column.to_numpy() > 0 for column in scores if (column.max() or 0) > 0]
-        places = np.flatnonzero(np.logical_or.reduce(suspect)) if suspect else np.zeros(0, np.int64)
+        highest = reduce(np.fmax, (column.to_numpy() for column in scores))
+        places = np.flatnonzero(highest > 0)
         if not len(places):
             return Findings(scores, pl.DataFrame(schema=FOUND))
         of_code = codes.select_seq(**self._code_words)[epc[places]]

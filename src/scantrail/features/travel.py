@@ -43,7 +43,7 @@ def lane_z() -> pl.Expr:
     Null where the lane has no timed trips, the time is not above zero, or this is no trip.
     """
     timed = is_trip() & (pl.col("hours") > 0)
-    deviation = pl.col("hours").log() - pl.col("lane_log_median")
+    deviation = (pl.col("hours") / pl.col("lane_hours")).log()
     return pl.when(timed & (pl.col("lane_log_spread") > 0)).then(
         deviation / pl.col("lane_log_spread")
     )

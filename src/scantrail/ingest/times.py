@@ -83,9 +83,8 @@ def _localised(plain: pl.Series, zone: str) -> pl.DataFrame:
     steady = _steady_offset(plain, zone)
     if steady is not None:  # no clock change in this span: one subtraction does it
         utc = plain.to_physical().to_numpy() - steady * _MICROSECONDS_PER_MINUTE
-        return pl.DataFrame({"time": utc, "offset": np.full(len(utc), steady, np.int16)}).cast(
-            {"time": _INSTANT}
-        )
+        offsets = np.full(len(utc), steady, np.int16)
+        return pl.DataFrame({"time": pl.Series(utc).cast(_INSTANT), "offset": offsets})
     local = plain.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
     return pl.DataFrame(
         {"time": local.dt.convert_time_zone("UTC"), "offset": _offsets(plain, local)}
@@ -93,7 +92,7 @@ def _localised(plain: pl.Series, zone: str) -> pl.DataFrame:
 
 
 def _steady_offset(plain: pl.Series, zone: str) -> int | None:
-    """The zone's offset in minutes if it is the same on every day that the times span, else None."""
+    """The zone's offset in minutes if it is the same on every day of the span, else None."""
     first, last = plain.min(), plain.max()
     if plain.null_count() or not isinstance(first, datetime) or not isinstance(last, datetime):
         return None

@@ -32,8 +32,8 @@ class Journeys:
     """What detectors see.
 
     `linked`: `journeys.LINKED`. `events`: `vocabulary.events.EVENTS`, in row order. `codes`: the
-    distinct EPC codes, in the order of `linked`'s `epc`. `names`: the listed sites' `location_id` and
-    `scan_location`.
+    distinct EPC codes, in the order of `linked`'s `epc`. `names`: the listed sites'
+    `location_id` and `scan_location`.
     """
 
     linked: pl.DataFrame

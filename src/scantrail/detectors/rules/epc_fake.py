@@ -9,7 +9,6 @@ import polars as pl
 from scantrail.detectors.rule import Bound, Case, Found, Rule, Words
 from scantrail.vocabulary.findings import AnomalyKind, Cause
 
-
 _MICROSECONDS_PER_DAY: Final = 86_400_000_000
 
 

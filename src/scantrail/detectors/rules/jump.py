@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import polars as pl
 
 from scantrail.detectors.rule import Bound, Case, Found, Rule, Words
@@ -13,8 +11,12 @@ from scantrail.vocabulary.findings import AnomalyKind, Cause
 
 
 def _per_event(bound: Bound) -> dict[str, pl.Expr]:
-    """`z` and `too_fast`."""
-    return {"z": lane_z(), "too_fast": _too_fast(bound)}
+    """`z` of the lane, `reach_km` at the speed limit, and whether it was `too_fast`."""
+    return {
+        "z": lane_z(),
+        "reach_km": bound.speed_limit_kmh * pl.col("hours"),
+        "too_fast": _too_fast(bound),
+    }
 
 
 def _same_second() -> pl.Expr:
@@ -23,41 +25,43 @@ def _same_second() -> pl.Expr:
 
 def _too_fast(bound: Bound) -> pl.Expr:
     """Faster than the limit: written without a division, since 0 hours is no speed."""
-    far = kilometres() > bound.settings.min_jump_km
-    return far & (kilometres() > bound.speed_limit_kmh * pl.col("hours"))
+    km = kilometres()
+    return (km > bound.settings.min_jump_km) & (km > bound.speed_limit_kmh * pl.col("hours"))
 
 
 def _score(bound: Bound) -> pl.Expr:
     s = bound.settings
-    possible_km = bound.speed_limit_kmh * pl.col("hours")
-    excess = (kilometres() - possible_km) / pl.max_horizontal(possible_km, pl.lit(0.001))
-    by_speed = s.jump_score + (s.jump_top_score - s.jump_score) * excess.clip(0, 1)
-    timed = pl.col("lane_batches") >= s.min_lane_batches
-    z = pl.when(timed).then("z")
-    usual, extreme = s.lane_z_scores
-    late = pl.col("hours") - pl.col("lane_log_median").exp() > s.slow_hours
-    by_lane = (
-        pl.when((z < -s.lane_z_fast[1]) | ((z > s.lane_z_slow[1]) & late))
-        .then(extreme)
-        .when((z < -s.lane_z_fast[0]) | ((z > s.lane_z_slow[0]) & late))
-        .then(usual)
-        .otherwise(0.0)
-    )
-    explained = _same_second() | is_arrival_before_departure()
+    excess = (pl.col("km") / pl.col("reach_km") - 1).clip(0, 1)
+    explained = _same_second() | is_arrival_before_departure() | ~moved().fill_null(value=False)
     return (
-        pl.when(~moved().fill_null(value=False) | explained)
+        pl.when(explained)
         .then(0.0)
         .when("too_fast")
-        .then(by_speed)
-        .when(kilometres().is_null() & z.is_null())
+        .then(s.jump_score + (s.jump_top_score - s.jump_score) * excess)
+        .when(pl.col("km").is_null() & pl.col("z").is_null())
         .then(None)
-        .otherwise(by_lane)
+        .otherwise(_by_lane(bound))
+    )
+
+
+def _by_lane(bound: Bound) -> pl.Expr:
+    """Far off the lane's usual time, where enough batches tell what is usual."""
+    s, z = bound.settings, pl.col("z")
+    usual, extreme = s.lane_z_scores
+    timed = pl.col("lane_batches") >= s.min_lane_batches
+    late = timed & (pl.col("hours") - pl.col("lane_hours") > s.slow_hours)
+    return (
+        pl.when((timed & (z < -s.lane_z_fast[1])) | (late & (z > s.lane_z_slow[1])))
+        .then(extreme)
+        .when((timed & (z < -s.lane_z_fast[0])) | (late & (z > s.lane_z_slow[0])))
+        .then(usual)
+        .otherwise(0.0)
     )
 
 
 def _words(bound: Bound, event: Found) -> Words:
     limit, km, hours = bound.speed_limit_kmh, event["km"], event["hours"]
-    usual = None if event["lane_log_median"] is None else math.exp(event["lane_log_median"])
+    usual = event["lane_hours"]
     expected = f"{km / limit:.1f} h at the very least" if km is not None else "the usual time"
     if usual is not None:
         expected = f"about {usual:.1f} h on this lane, {expected}"
