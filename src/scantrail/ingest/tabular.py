@@ -12,6 +12,7 @@ import polars as pl
 from scantrail.errors import InputError
 from scantrail.ingest.files import (
     count_marks,
+    count_unquoted,
     is_gzip,
     is_utf16,
     read_bytes,
@@ -26,7 +27,6 @@ _DELIMITERS: Final = "\t,;|"
 _NEEDED: Final = ("epc_code", "event_time")
 _IDS: Final = ("event_id", "file_id", "location_id")
 _WANTED: Final = tuple(name for name in RAW.names() if name != "line")
-_QUOTED: Final = re.compile(rb'"[^"]*"')
 _SHOWN: Final = 80  # characters of a bad row that a Reject repeats
 
 
@@ -125,18 +125,19 @@ def _read_fast(source: Path | bytes, layout: _Layout) -> pl.DataFrame | None:
     marks = count_marks(source, layout.delimiter)
     if layout.on_line or marks.has_null:
         return None
-    width = len(layout.header)
-    if marks.delimiters != marks.lines * (width - 1):
-        if not marks.has_quote:
-            return None
+    delimiters: int | None = marks.delimiters
+    if marks.has_quote:
         data = source if isinstance(source, bytes) else read_bytes(source)
-        bare = count_marks(_QUOTED.sub(b"", data), layout.delimiter)
-        if bare.delimiters != bare.lines * (width - 1):
-            return None
+        delimiters = count_unquoted(data, layout.delimiter)
+    if delimiters != marks.lines * (len(layout.header) - 1):
+        return None
     frame = _parse(source, layout, skip=1)
     if frame is None or len(frame) != marks.lines + marks.blank - 1:
         return None
-    return frame.head(marks.lines - 1).with_row_index("line", offset=2)
+    frame = frame.head(marks.lines - 1)
+    if any(frame[name].null_count() for name in _NEEDED):  # perhaps a blank or a short line
+        return None
+    return frame.with_row_index("line", offset=2)
 
 
 def _parse(source: Path | bytes, layout: _Layout, skip: int) -> pl.DataFrame | None:

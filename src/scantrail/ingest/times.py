@@ -132,7 +132,7 @@ def _parse_one(text: str, zone: str) -> dict[str, datetime | int] | None:
 
     Read besides: `24:00`, the end of a day, and months, days and hours of one digit.
     """
-    if len(text) > 64:
+    if len(text) > 64 or "\x00" in text:
         return None
     try:
         value = _iso(text.strip())
