@@ -272,7 +272,7 @@ def sites_from(raw: pl.DataFrame, source: str = "site list") -> Sites:
     """Make a site list of a table with the columns of `read_sites`, text or typed."""
     folded: dict[str, str] = {}
     for given in raw.columns:
-        name = given.lower().strip()
+        name = re.sub(r"_duplicated_[0-9]+$", "", given.lower().strip())
         if name in folded:
             raise SitesError(f"{source} has the column {name} twice; rename or remove one")
         folded[name] = given

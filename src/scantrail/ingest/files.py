@@ -170,9 +170,26 @@ def count_marks(source: Path | bytes, delimiter: str) -> Marks:
         has_quote = has_quote or b'"' in chunk
         tail = (tail + chunk)[-_HEAD:]
     end = tail[len(tail.rstrip(b" \r\n")) :]
-    lines += not end.endswith(b"\n")
-    blank = max(end.count(b"\n") - 1, 0)
+    unended = not end.endswith(b"\n")
+    lines += unended
+    blank = max(end.count(b"\n") - 1 + unended, 0)
     return Marks(lines - blank, blank, delimiters, has_null, has_quote)
+
+
+def count_unquoted(data: bytes, delimiter: str) -> int | None:
+    """Count delimiters outside of quotes; None if a quote stands where none belongs."""
+    codes = np.frombuffer(data, np.uint8)
+    quoted = codes == ord('"')
+    places = np.flatnonzero(quoted)
+    edges = [ord(delimiter), ord('"'), ord("\n")]
+    begins = np.isin(np.arange(256), edges)
+    ends = np.isin(np.arange(256), [*edges, ord("\r")])
+    before = codes[np.maximum(places - 1, 0)]
+    after = codes[np.minimum(places + 1, len(codes) - 1)]
+    if not (begins[before] | ends[after]).all():
+        return None
+    outside = ~np.cumsum(quoted, dtype=np.uint8) & 1  # an even number of quotes so far
+    return int(np.count_nonzero((codes == ord(delimiter)) & outside))
 
 
 def _chunks(source: Path | bytes) -> Iterator[bytes]:

@@ -64,8 +64,7 @@ def _complete(frame: pl.DataFrame) -> pl.DataFrame:
         for name, dtype in RAW.items()
         if name not in names
     ]
-    rows = pl.int_range(pl.len(), dtype=pl.UInt32).alias("row")
-    known = frame.select_seq(rows, *names, *absent)
+    known = frame.select_seq(pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"), *names, *absent)
     empty = [name for name in names if known[name].dtype == pl.String and (known[name] == "").any()]
     if not empty:
         return known

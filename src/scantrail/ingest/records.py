@@ -66,10 +66,10 @@ def sort_out(data: bytes, delimiter: str, header: list[str], on_line: int) -> So
     odd = []
     after = on_line + 1
     for at in np.flatnonzero(~plain).tolist():
-        if at >= after and lines.text(at).strip(" "):
+        if at >= after and lines.text(at).strip(" \r"):
             record, taken = _record(lines, at, delimiter, width)
-            if record.fault and at + taken == len(lines) and len(record.fields) < width:
-                record = record._replace(fault=_cut(record, width))
+            if record.fault and at + taken == len(lines):
+                record = _perhaps_cut(record, width)
             odd.append(record)
             after = at + taken
             plain[at:after] = False
@@ -188,6 +188,10 @@ def _unreadable(text: str) -> str | None:
     return None
 
 
-def _cut(record: Record, width: int) -> str:
+def _perhaps_cut(record: Record, width: int) -> Record:
+    """The last record of a text that ends without a newline: it is short because it was cut."""
     count = len(record.fields)
-    return f"the file ends within this row: it has {count} of {width} fields"
+    if count >= width or "\x00" in record.text:
+        return record
+    fault = f"the file ends within this row: it has {count} of {width} fields"
+    return record._replace(fault=fault)

@@ -12,6 +12,7 @@ import polars as pl
 from scantrail.errors import InputError
 from scantrail.ingest.files import (
     count_marks,
+    count_unquoted,
     is_gzip,
     is_utf16,
     read_bytes,
@@ -26,7 +27,6 @@ _DELIMITERS: Final = "\t,;|"
 _NEEDED: Final = ("epc_code", "event_time")
 _IDS: Final = ("event_id", "file_id", "location_id")
 _WANTED: Final = tuple(name for name in RAW.names() if name != "line")
-_QUOTED: Final = re.compile(rb'"[^"]*"')
 _SHOWN: Final = 80  # characters of a bad row that a Reject repeats
 
 
@@ -125,45 +125,54 @@ def _read_fast(source: Path | bytes, layout: _Layout) -> pl.DataFrame | None:
     marks = count_marks(source, layout.delimiter)
     if layout.on_line or marks.has_null:
         return None
-    width = len(layout.header)
-    if marks.delimiters != marks.lines * (width - 1):
-        if not marks.has_quote:
-            return None
+    delimiters: int | None = marks.delimiters
+    if marks.has_quote:
         data = source if isinstance(source, bytes) else read_bytes(source)
-        bare = count_marks(_QUOTED.sub(b"", data), layout.delimiter)
-        if bare.delimiters != bare.lines * (width - 1):
-            return None
-    frame = _parse(source, layout, pl.Int64)
-    if frame is None:
-        frame = _parse(source, layout, pl.String)
+        delimiters = count_unquoted(data, layout.delimiter)
+    if delimiters != marks.lines * (len(layout.header) - 1):
+        return None
+    frame = _parse(source, layout, skip=1)
     if frame is None or len(frame) != marks.lines + marks.blank - 1:
         return None
-    return frame.head(marks.lines - 1).with_row_index("line", offset=2)
-
-
-def _parse(
-    source: Path | bytes, layout: _Layout, ids: type[pl.DataType], skip: int = 1
-) -> pl.DataFrame | None:
-    """The wanted columns of all rows, None if a row is longer than the header or an id is no id."""
-    names = sorted(layout.columns, key=layout.columns.__getitem__)
-    width = len(layout.header)
-    try:
-        frame = pl.read_csv(
-            source,
-            separator=layout.delimiter,
-            has_header=False,
-            skip_lines=skip,
-            schema=dict.fromkeys((str(i) for i in range(width + 1)), pl.String)
-            | {str(place): ids for name, place in layout.columns.items() if name in _IDS},
-            columns=[*(layout.columns[name] for name in names), width],
-            missing_columns="insert",  # one column more than the header has shows longer rows
-            glob=False,
-        )
-    except pl.exceptions.PolarsError:
+    frame = frame.head(marks.lines - 1)
+    if any(frame[name].null_count() for name in _NEEDED):  # perhaps a blank or a short line
         return None
-    beyond = frame.drop_in_place(str(width))
-    frame.columns = names
-    return frame if beyond.null_count() == len(beyond) else None
+    return frame.with_row_index("line", offset=2)
+
+
+def _parse(source: Path | bytes, layout: _Layout, skip: int) -> pl.DataFrame | None:
+    """The wanted columns of all rows, None if a row is longer than the header.
+
+    Ids are integers where all are, else all are text.
+    """
+    for id_type in (pl.Int64(), pl.String()):
+        try:
+            frame = _parse_as(source, layout, skip, id_type)
+        except pl.exceptions.PolarsError:
+            continue
+        beyond = frame.drop_in_place(str(len(layout.header)))
+        frame.columns = sorted(layout.columns, key=layout.columns.__getitem__)
+        return frame if beyond.null_count() == len(beyond) else None
+    return None
+
+
+def _parse_as(
+    source: Path | bytes, layout: _Layout, skip: int, id_type: pl.DataType
+) -> pl.DataFrame:
+    """The wanted columns, and one beyond the header's, which shows rows that are too long."""
+    width = len(layout.header)
+    ids = {str(layout.columns[name]) for name in _IDS if name in layout.columns}
+    places = [str(i) for i in range(width + 1)]
+    return pl.read_csv(
+        source,
+        separator=layout.delimiter,
+        has_header=False,
+        skip_lines=skip,
+        schema={place: id_type if place in ids else pl.String() for place in places},
+        columns=[*sorted(layout.columns.values()), width],
+        missing_columns="insert",
+        glob=False,
+    )
 
 
 def _read_slowly(data: bytes, layout: _Layout, name: str) -> RawLog:
@@ -179,10 +188,10 @@ def _read_slowly(data: bytes, layout: _Layout, name: str) -> RawLog:
         }
     )
     if len(lines):
-        bulk = _parse(regular, layout, pl.String, skip=0)
+        bulk = _parse(regular, layout, skip=0)
         assert bulk is not None
         assert len(bulk) == len(lines)
-        numbered = bulk.with_columns(line=pl.Series(lines, dtype=pl.UInt32))
+        numbered = bulk.cast(pl.String).with_columns(line=pl.Series(lines, dtype=pl.UInt32))
         frame = pl.concat([frame, numbered.select(frame.columns)]).sort("line")
     return RawLog(frame, pl.DataFrame(bad, schema=REJECTS) if bad else empty_rejects(), name)
 

@@ -15,9 +15,6 @@ from scantrail.errors import SettingsError
 
 #: The log's own form; nearly every row of a raw log parses at once with it.
 _PLAIN: Final = "%Y-%m-%d %H:%M:%S"
-_MICROSECONDS_PER_MINUTE: Final = 60_000_000
-_SPAN_DAYS: Final = 1000  # longer logs are localised row by row
-_INSTANT: Final = pl.Datetime("us", "UTC")
 _PLAIN_BYTES: Final = 19
 #: Local times whose instants surely are within the years 1 to 9999, and whose year has four digits.
 _SAFE: Final = (datetime(1000, 1, 1), datetime(9998, 12, 31))  # noqa: DTZ001 - local times
@@ -25,6 +22,9 @@ _SAFE: Final = (datetime(1000, 1, 1), datetime(9998, 12, 31))  # noqa: DTZ001 - 
 _MIDNIGHT: Final = re.compile(r"^([0-9-]+[T ])24(:?00(?::?00(?:[.,]0+)?)?(?:Z|[+-][0-9:]+)?)$")
 #: What spreadsheets write, such as 2025-7-1 9:05.
 _SHORT: Final = re.compile(r"^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})([T ])([0-9]{1,2}):")
+_MICROSECONDS_PER_MINUTE: Final = 60_000_000
+_SPAN_DAYS: Final = 1000  # longer logs are localised row by row
+_INSTANT: Final = pl.Datetime("us", "UTC")
 _PARSED: Final = pl.Struct({"time": _INSTANT, "offset": pl.Int16})
 
 
@@ -68,6 +68,16 @@ def parse_times(texts: pl.Series, zone: str) -> pl.DataFrame:
     return _parse_the_rest(texts, parsed, zone)
 
 
+def _plain(texts: pl.Series) -> pl.Series:
+    """Local times of texts in the log's own form; others, and what is only nearly so, are null."""
+    own = (texts.str.len_bytes() == _PLAIN_BYTES) & ~texts.str.ends_with(":60")
+    if not own.all():
+        texts = texts.to_frame("t").select(pl.when(own).then("t")).to_series()
+    times = texts.str.to_datetime(_PLAIN, time_unit="us", strict=False)
+    safe = times.is_between(*_SAFE)
+    return times if safe.all() else times.to_frame("t").select(pl.when(safe).then("t")).to_series()
+
+
 def _localised(plain: pl.Series, zone: str) -> pl.DataFrame:
     """Wall-clock times of a zone as instants; null in the gap of a clock change."""
     steady = _steady_offset(plain, zone)
@@ -96,16 +106,6 @@ def _steady_offset(plain: pl.Series, zone: str) -> int | None:
     return None if offset is None or offset.seconds % 60 else round(offset.total_seconds() / 60)
 
 
-def _plain(texts: pl.Series) -> pl.Series:
-    """Local times of texts in the log's own form; others, and what is only nearly so, are null."""
-    own = (texts.str.len_bytes() == _PLAIN_BYTES) & ~texts.str.ends_with(":60")
-    if not own.all():
-        texts = texts.to_frame("t").select(pl.when(own).then("t")).to_series()
-    times = texts.str.to_datetime(_PLAIN, time_unit="us", strict=False)
-    safe = times.is_between(*_SAFE)
-    return times if safe.all() else times.to_frame("t").select(pl.when(safe).then("t")).to_series()
-
-
 def _offsets(naive: pl.Series, local: pl.Series) -> pl.Series:
     """Minutes from UTC of each local time."""
     utc = local.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
@@ -132,7 +132,7 @@ def _parse_one(text: str, zone: str) -> dict[str, datetime | int] | None:
 
     Read besides: `24:00`, the end of a day, and months, days and hours of one digit.
     """
-    if len(text) > 64:
+    if len(text) > 64 or "\x00" in text:
         return None
     try:
         value = _iso(text.strip())
