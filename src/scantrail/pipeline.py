@@ -47,11 +47,7 @@ def judge(
         One verdict per event, in input order (see `findings.Report`).
     """
     progress("journeys")
-    filled = fill_gaps(events.frame, network.sites)
-    linked, codes = link(filled, network)
-    table = network.sites.table
-    names = pl.DataFrame([table["location_id"], table["scan_location"]])
-    journeys = Journeys(linked, filled, codes, names)
+    journeys = see(events.frame, network)
 
     progress("detectors")
     answers, degraded = _ask(detectors, journeys)
@@ -61,6 +57,15 @@ def judge(
     verdicts = _verdicts(journeys, detectors, answers, confidence, explain(claims))
     versions = {detector.name: detector.version for detector in detectors}
     return Report(verdicts, events.rejects, claims, degraded, versions)
+
+
+def see(events: pl.DataFrame, network: Network) -> Journeys:
+    """What detectors see of events (`vocabulary.events.EVENTS`): gaps filled, journeys linked."""
+    filled = fill_gaps(events, network.sites)
+    linked, codes = link(filled, network)
+    table = network.sites.table
+    names = pl.DataFrame([table["location_id"], table["scan_location"]])
+    return Journeys(linked, filled, codes, names)
 
 
 def _ask(

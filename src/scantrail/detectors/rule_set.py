@@ -94,8 +94,10 @@ class RuleSet:
         places = np.flatnonzero(highest > 0)
         if not len(places):
             return Findings(scores, pl.DataFrame(schema=FOUND))
-        of_code = codes.select_seq(**self._code_words)[epc[places]]
-        found = _Names(journeys).of(frame[places].hstack(of_code), places)
+        told = frame[places]
+        if self._code_words:
+            told = told.hstack(codes.select_seq(**self._code_words)[epc[places]])
+        found = _Names(journeys).of(told, places)
         return Findings(scores, self._found(found))
 
     def _found(self, events: list[Found]) -> pl.DataFrame:
