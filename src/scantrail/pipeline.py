@@ -17,7 +17,7 @@ from scantrail.journeys import link
 from scantrail.lanes import Network
 from scantrail.vocabulary.events import Events
 from scantrail.vocabulary.findings import Report
-from scantrail.vocabulary.protocols import Detector, Findings, Journeys
+from scantrail.vocabulary.protocols import FOUND, Detector, Findings, Journeys
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def judge(
     answers, degraded = _ask(detectors, journeys)
 
     progress("verdicts")
-    confidence, claims = combine([answer for answer in answers.values() if answer is not None])
+    confidence, claims = combine([a for a in answers.values() if a], len(journeys.events))
     verdicts = _verdicts(journeys, detectors, answers, confidence, explain(claims))
     versions = {detector.name: detector.version for detector in detectors}
     return Report(verdicts, events.rejects, claims, degraded, versions)
@@ -75,11 +75,22 @@ def _ask(
     answers: dict[str, Findings | None] = {}
     for detector in detectors:
         try:
-            answers[detector.name] = detector.judge(journeys)
+            answers[detector.name] = _checked(detector, detector.judge(journeys), journeys)
         except Exception:  # noqa: BLE001 - whatever one raises, the others must still answer
             _log.exception("detector %s failed; the verdicts are degraded", detector.name)
             answers[detector.name] = None
     return answers, tuple(name for name, answer in answers.items() if answer is None)
+
+
+def _checked(detector: Detector, answer: Findings, journeys: Journeys) -> Findings:
+    """The answer, if it is about these events: one of another shape would spoil all verdicts."""
+    got = (len(answer.scores), tuple(answer.scores.columns))
+    expected = (len(journeys.linked), detector.columns)
+    if got != expected:
+        raise ValueError(f"it gives (rows, columns) {got}, expected {expected}")
+    if answer.found.schema != FOUND:
+        raise ValueError(f"its claims are {answer.found.schema}, expected {FOUND}")
+    return answer
 
 
 def _verdicts(
