@@ -11,12 +11,12 @@ import polars as pl
 from scantrail.vocabulary.protocols import FOUND, Findings
 
 
-def combine(findings: Sequence[Findings], count: int) -> tuple[pl.Series, pl.DataFrame]:
+def combine(findings: Sequence[Findings], events: int) -> tuple[pl.Series, pl.DataFrame]:
     """Combine detectors into a confidence per event and the claims behind it.
 
     Args:
         findings: What each detector that answered says, over the same events in the same order.
-        count: How many events there are.
+        events: How many events these are; if nobody answered, all of them stay undecided.
 
     Returns:
         `finalConfidence`, Float64 0-100 (the highest score; null where no detector could say
@@ -24,8 +24,8 @@ def combine(findings: Sequence[Findings], count: int) -> tuple[pl.Series, pl.Dat
     """
     scores = [column for one in findings for column in one.scores.get_columns()]
     if not scores:
-        nothing = pl.Series("finalConfidence", [None] * count, dtype=pl.Float64)
-        return nothing, pl.DataFrame(schema=FOUND)
+        nobody = pl.repeat(None, events, dtype=pl.Float64, eager=True).alias("finalConfidence")
+        return nobody, pl.DataFrame(schema=FOUND)
     highest = reduce(np.fmax, (column.to_numpy() for column in scores))  # of numbers, if any
     final = pl.Series("finalConfidence", highest, nan_to_null=True)
     found = [one.found for one in findings if len(one.found)]

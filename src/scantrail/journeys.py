@@ -314,8 +314,9 @@ def _seconds(ordered: Arrays, same: npt.NDArray[np.bool_], network: Network) -> 
     counted = table.select(
         steps=pl.col("words").n_unique().over("group") > 1,
         places=pl.col("place").filter(pl.col("place") >= 0).n_unique().over("group"),
-        # of just two tiers, plant and warehouse, and if both are listed, they belong together
-        own=(pl.col("tier").min() == 0).over("group")
+        # just two places, plant and warehouse, and if both are listed, they belong together
+        own=(pl.col("place").filter(pl.col("place") >= 0).n_unique() == 2).over("group")
+        & (pl.col("tier").min() == 0).over("group")
         & (pl.col("tier").max() == 1).over("group")
         & ((pl.col("plant").max() == pl.col("site").filter(pl.col("tier") == 0).first())
            | (pl.col("site").min() < 0)).over("group"),

@@ -46,6 +46,7 @@ DWELLS: Final = pl.Schema(
 #: One row per pair of stages that followed each other in history, with how often.
 TRANSITIONS: Final = pl.Schema({"prev_stage": pl.Int8(), "stage": pl.Int8(), "count": pl.UInt32()})
 
+_NOWHERE: Final = -1  # the key of a lane whose sites are no longer listed
 _DENSE: Final = 1500  # sites; up to here, every pair has its cell in a table
 _LEAST_SPREAD: Final = 0.2  # of log hours: no lane is punctual to less than a fifth
 _MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution
@@ -75,7 +76,8 @@ class Network:
         none = pl.repeat(None, len(self.lanes), dtype=pl.String, eager=True)
         start = self.sites.index(self.lanes["from_location_id"], none)
         end = self.sites.index(self.lanes["to_location_id"], none)
-        return start.astype(np.int64) * n + end
+        listed = (start >= 0) & (start < n - 1) & (end >= 0) & (end < n - 1)
+        return np.where(listed, start.astype(np.int64) * n + end, _NOWHERE)
 
     @cached_property
     def _statistics(self) -> dict[str, npt.NDArray[np.float32]]:
@@ -236,7 +238,7 @@ def write_network(network: Network, folder: Path) -> None:
         .alias(name)
         for name in ("opens", "closes")
     ]
-    names = network.sites.table["scan_location"]
+    ids = network.sites.table["location_id"]
     plants = network.sites.table["plant"]
     network.sites.table.select(
         pl.int_range(1, pl.len() + 1).alias("seq"),
@@ -245,7 +247,7 @@ def write_network(network: Network, folder: Path) -> None:
         pl.col("latitude").alias("Latitude"),
         pl.col("longitude").alias("Longitude"),
         factory_locations=pl.Series(
-            [None if p is None else names[p] for p in plants], dtype=pl.String
+            [None if p is None else str(ids[p]) for p in plants], dtype=pl.String
         ),
         tier=pl.col("tier").replace_strict(
             dict(enumerate(("factory", "warehouse", "hub", "wholesaler", "retailer"))),
@@ -270,12 +272,18 @@ def read_network(folder: Path, sites: Sites) -> Network:
     Raises:
         SitesError: A file is missing or damaged.
     """
+    speeds = _read(folder / "speeds.csv", pl.Schema({"speed_limit_kmh": pl.Float64()}))
+    if len(speeds) != 1:
+        raise SitesError(
+            f"{folder / 'speeds.csv'} has {len(speeds)} rows, expected one; "
+            "write it with 'sites learn'"
+        )
     return Network(
         sites,
         _read(folder / "lanes.csv", LANES),
         _read(folder / "dwells.csv", DWELLS),
         _read(folder / "transitions.csv", TRANSITIONS),
-        _read(folder / "speeds.csv", pl.Schema({"speed_limit_kmh": pl.Float64()})).item(),
+        speeds.item(),
     )
 
 

@@ -17,7 +17,7 @@ from scantrail.journeys import link
 from scantrail.lanes import Network
 from scantrail.vocabulary.events import Events
 from scantrail.vocabulary.findings import Report
-from scantrail.vocabulary.protocols import Detector, Findings, Journeys
+from scantrail.vocabulary.protocols import FOUND, Detector, Findings, Journeys
 
 _log = logging.getLogger(__name__)
 
@@ -47,22 +47,25 @@ def judge(
         One verdict per event, in input order (see `findings.Report`).
     """
     progress("journeys")
-    filled = fill_gaps(events.frame, network.sites)
-    linked, codes = link(filled, network)
-    table = network.sites.table
-    names = pl.DataFrame([table["location_id"], table["scan_location"]])
-    journeys = Journeys(linked, filled, codes, names)
+    journeys = see(events.frame, network)
 
     progress("detectors")
     answers, degraded = _ask(detectors, journeys)
 
     progress("verdicts")
-    confidence, claims = combine(
-        [answer for answer in answers.values() if answer is not None], len(linked)
-    )
+    confidence, claims = combine([a for a in answers.values() if a], len(journeys.events))
     verdicts = _verdicts(journeys, detectors, answers, confidence, explain(claims))
     versions = {detector.name: detector.version for detector in detectors}
     return Report(verdicts, events.rejects, claims, degraded, versions)
+
+
+def see(events: pl.DataFrame, network: Network) -> Journeys:
+    """What detectors see of events (`vocabulary.events.EVENTS`): gaps filled, journeys linked."""
+    filled = fill_gaps(events, network.sites)
+    linked, codes = link(filled, network)
+    table = network.sites.table
+    names = pl.DataFrame([table["location_id"], table["scan_location"]])
+    return Journeys(linked, filled, codes, names)
 
 
 def _ask(
@@ -72,11 +75,22 @@ def _ask(
     answers: dict[str, Findings | None] = {}
     for detector in detectors:
         try:
-            answers[detector.name] = detector.judge(journeys)
+            answers[detector.name] = _checked(detector, detector.judge(journeys), journeys)
         except Exception:  # noqa: BLE001 - whatever one raises, the others must still answer
             _log.exception("detector %s failed; the verdicts are degraded", detector.name)
             answers[detector.name] = None
     return answers, tuple(name for name, answer in answers.items() if answer is None)
+
+
+def _checked(detector: Detector, answer: Findings, journeys: Journeys) -> Findings:
+    """The answer, if it is about these events: one of another shape would spoil all verdicts."""
+    got = (len(answer.scores), tuple(answer.scores.columns))
+    expected = (len(journeys.linked), detector.columns)
+    if got != expected:
+        raise ValueError(f"it gives (rows, columns) {got}, expected {expected}")
+    if answer.found.schema != FOUND:
+        raise ValueError(f"its claims are {answer.found.schema}, expected {FOUND}")
+    return answer
 
 
 def _verdicts(

@@ -113,7 +113,7 @@ class Rule:
     `score` gives 0 where the event is in order, up to 100 where it is not, null where the rule
     cannot say. `per_code` gives columns computed once per distinct code (`epc.DECOMPOSED`), for the
     score; `code_words` likewise, for the words only; `per_event` gives columns that score and words
-    share.
+    share, and may use the event's own `business_step` and `event_type` as well.
     """
 
     kind: AnomalyKind

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -16,6 +17,8 @@ from scantrail.ingest.epc import decompose_in_any_order
 from scantrail.lanes import Network
 from scantrail.vocabulary.findings import score_column
 from scantrail.vocabulary.protocols import FOUND, Findings, Journeys
+
+_TEXTS: Final = ("business_step", "event_type")
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,15 @@ class RuleSet:
 
     @cached_property
     def version(self) -> str:
-        """Changes with the rules in force and with every setting."""
-        bound = msgspec.json.encode([self.settings, self.bound.speed_limit_kmh])
-        kinds = ",".join(rule.kind for rule in self.rules)
-        return hashlib.sha256(bound + kinds.encode()).hexdigest()[:12]
+        """Changes with the rules in force, with every setting, and with the network."""
+        rules = [
+            f"{rule.kind} {rule.score.__module__}.{rule.score.__name__}" for rule in self.rules
+        ]
+        known = [self.settings, rules, self.bound.speed_limit_kmh]
+        digest = hashlib.sha256(msgspec.json.encode(known))
+        for table in (self.network.sites.table, self.network.lanes):
+            digest.update(table.write_csv().encode())
+        return digest.hexdigest()[:12]
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -82,11 +90,20 @@ class RuleSet:
             for name, expression in rule.per_event(self.bound).items()
         }
 
+    @cached_property
+    def _texts(self) -> list[str]:
+        """The events' own words that these rules look at."""
+        used = [expression.meta.root_names() for expression in self._per_event.values()]
+        return sorted(set(_TEXTS) & {name for names in used for name in names})
+
     def judge(self, journeys: Journeys) -> Findings:
         """Score every event by every rule."""
         codes, at = decompose_in_any_order(journeys.codes)
         epc = pl.Series(at[journeys.linked["epc"].to_numpy()])
         spread = [column.gather(epc) for column in codes.select_seq(**self._per_code).get_columns()]
+        if self._texts:
+            here = np.searchsorted(journeys.events["row"], journeys.linked["row"])
+            spread += journeys.events.select(self._texts)[here].get_columns()
         frame = journeys.linked.hstack(spread).with_columns_seq(**self._per_event)
         scores = frame.select_seq(self._scores)
         frame = frame.hstack(scores)
@@ -94,8 +111,10 @@ class RuleSet:
         places = np.flatnonzero(highest > 0)
         if not len(places):
             return Findings(scores, pl.DataFrame(schema=FOUND))
-        of_code = codes.select_seq("epc_code", **self._code_words)[epc[places]]
-        found = _Names(journeys).of(frame[places].hstack(of_code), places)
+        told = frame[places]
+        if self._code_words:
+            told = told.hstack(codes.select_seq(**self._code_words)[epc[places]])
+        found = _Names(journeys).of(told, places)
         return Findings(scores, self._found(found))
 
     def _found(self, events: list[Found]) -> pl.DataFrame:

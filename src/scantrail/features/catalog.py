@@ -70,10 +70,19 @@ _LIVE: Final = (
     cohort.cohort_share_here,
 )
 
-FEATURES: Final = (
-    *(Feature(make) for make in _LIVE),
-    Feature(cohort.cohort_lag_hours_lookback, looks_back=True),
-    Feature(cohort.cohort_share_here_lookback, looks_back=True),
+_LOOKBACK: Final = (cohort.cohort_lag_hours_lookback, cohort.cohort_share_here_lookback)
+
+#: Features whose values once were others.
+_REVISIONS: Final = {
+    **dict.fromkeys((identity.header, identity.company, identity.product), 2),
+    **dict.fromkeys((identity.lot, identity.serial), 2),
+    **dict.fromkeys((cohort.cohort_seen, cohort.cohort_lag_hours, cohort.cohort_share_here), 2),
+    **dict.fromkeys(_LOOKBACK, 2),
+}
+
+FEATURES: Final = tuple(
+    Feature(make, _REVISIONS.get(make, 1), looks_back=make in _LOOKBACK)
+    for make in (*_LIVE, *_LOOKBACK)
 )
 
 #: Features that know nothing of the future: what live scans are judged by.

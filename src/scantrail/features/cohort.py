@@ -1,6 +1,7 @@
 """With whom: how far an item departs from the rest of its own lot at the same step.
 
-A cohort is a lot of a product at one stage. The features without `lookback` in their name know
+A cohort is a lot of a product at one stage; of an event whose lot or stage is unknown, these
+features cannot say anything. The features without `lookback` in their name know
 only what was scanned strictly before the event; those with it look back over a finished log and
 must not be used to judge live scans.
 """
@@ -15,34 +16,45 @@ _COHORT: Final = ("company", "product", "lot", "stage")
 _MICROSECONDS_PER_HOUR: Final = 3_600_000_000
 
 
-def _instant() -> pl.Expr:
-    return pl.col("time").to_physical().cast(pl.Float64)
+def _known(value: pl.Expr) -> pl.Expr:
+    return pl.when(pl.all_horizontal(pl.col(*_COHORT).is_not_null())).then(value)
+
+
+def _since_first() -> pl.Expr:
+    """Microseconds since the cohort's first scan: small enough for exact sums."""
+    time = pl.col("time").to_physical()
+    return (time - time.min().over(_COHORT)).cast(pl.Float64)
+
+
+def _seen() -> pl.Expr:
+    return pl.col("time").rank("min").over(_COHORT).cast(pl.Int64) - 1
 
 
 def cohort_seen() -> pl.Expr:
     """Scans of the same lot at the same stage before this instant."""
-    return pl.col("time").rank("min").over(_COHORT).cast(pl.Int64) - 1
+    return _known(_seen())
 
 
 def cohort_lag_hours() -> pl.Expr:
     """Hours after the mean time of the lot's earlier scans at this stage; null for the first."""
-    before = _instant().cum_sum().over(_COHORT, order_by="time") - _instant()
+    before = _since_first().cum_sum().over(_COHORT, order_by="time") - _since_first()
     total = before.min().over(*_COHORT, "time")  # scans of the same instant don't know each other
-    mean = pl.when(cohort_seen() > 0).then(total / cohort_seen())
-    return (_instant() - mean) / _MICROSECONDS_PER_HOUR
+    mean = pl.when(_seen() > 0).then(total / _seen())
+    return _known((_since_first() - mean) / _MICROSECONDS_PER_HOUR)
 
 
 def cohort_share_here() -> pl.Expr:
     """Share of the lot's earlier scans at this stage made at this place; null for the first."""
     here = pl.col("time").rank("min").over(*_COHORT, "place").cast(pl.Int64) - 1
-    return pl.when(cohort_seen() > 0).then(here / cohort_seen())
+    return _known(pl.when(_seen() > 0).then(here / _seen()))
 
 
 def cohort_lag_hours_lookback() -> pl.Expr:
     """Hours after the median time of all of the lot's scans at this stage, later ones included."""
-    return (_instant() - _instant().median().over(_COHORT)) / _MICROSECONDS_PER_HOUR
+    late = _since_first() - _since_first().median().over(_COHORT)
+    return _known(late / _MICROSECONDS_PER_HOUR)
 
 
 def cohort_share_here_lookback() -> pl.Expr:
     """Share of all of the lot's scans at this stage that were at this place."""
-    return pl.len().over(*_COHORT, "place") / pl.len().over(_COHORT)
+    return _known(pl.len().over(*_COHORT, "place") / pl.len().over(_COHORT))

@@ -38,7 +38,8 @@ def serial() -> pl.Expr:
 
 
 def _number(part: str) -> pl.Expr:
-    return pl.col(part).cast(pl.Float64, strict=False)
+    digits = pl.col(part).str.contains(r"^[0-9]+$")  # "nan", "1e5" and "-7" are no numbers here
+    return pl.when(digits).then(pl.col(part)).cast(pl.Float64, strict=False)
 
 
 def header_valid() -> pl.Expr:

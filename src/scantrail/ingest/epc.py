@@ -37,7 +37,8 @@ _LONGEST: Final = 512  # beyond, no code was meant
 #: The keys of `!` … `)`: digits typed with Shift held or Caps Lock on, in the usual layout.
 _SHIFTED: Final = str.maketrans(")!@#$%^&*(", "0123456789")
 
-#: One row per distinct code. `scheme` is `dotted`, a GS1 scheme, or null where unreadable;
+#: One row per distinct code. `scheme` is `dotted`, a GS1 scheme (`unknown` where only
+#: the form tells that one was meant), or null where unreadable;
 #: `*_ok` says whether a part is well formed (null where the scheme has no such part);
 #: `nearly` is the well-formed code that a corrupted one was probably meant to be.
 DECOMPOSED: Final = pl.Schema(
@@ -155,7 +156,8 @@ def _gs1_row(code: str) -> tuple[object, ...]:
     nearly = None
     if not gs1.valid:
         swapped = code.swapcase()
-        nearly = swapped if looks_gs1(swapped) and parse_gs1(swapped).valid else None
+        valid = looks_gs1(swapped) and parse_gs1(swapped).valid
+        nearly = swapped if valid else _repair(code)
     return _row(code, scheme=gs1.scheme, **fields, reason=gs1.reason, nearly=nearly)
 
 

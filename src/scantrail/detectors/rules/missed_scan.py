@@ -35,8 +35,9 @@ def _score(bound: Bound) -> pl.Expr:
 
 
 def _words(_: Bound, event: Found) -> Words:
+    absent = f"{event['missing']} scan{'s are' if event['missing'] > 1 else ' is'} absent"
     reason = (
-        f"{event['missing']} scans are absent between {event['prev_step']} at {event['there']} "
+        f"{absent} between {event['prev_step']} at {event['there']} "
         f"and {event['step']} at {event['here']}"
     )
     return Words(reason, "a scan at every step of the chain", Cause.SCANNER)

@@ -12,11 +12,15 @@ import polars as pl
 
 from scantrail.detectors.rule import Bound, Rule, Words
 from scantrail.features.identity import age_days
-from scantrail.vocabulary.chain import Direction, Tier
+from scantrail.vocabulary.chain import Tier
 from scantrail.vocabulary.findings import AnomalyKind, Cause
 
 _COMPANIES: Final = ("8804823", "8805843", "8809437")
 _LENGTHS: Final = {"product": (7, 15), "lot": (6, 15), "serial": (9, 10)}
+#: Digits of any script, raised, lowered and circled ones included.
+_DIGITS: Final = r"^[\d²³¹⁰⁴-⁹₀-₉①-⑨]*$"
+#: Year, month and day, the latter two in one or two digits: month first takes what it can.
+_DAY: Final = r"^([0-9]{4})(1[0-2]|0[1-9]|[1-9])(3[01]|[12][0-9]|0[1-9]|[1-9]| [1-9])$"
 _RUNBOOK: Final = "Look at the item and at the scanner's settings."
 #: Its four levels: plant 1, warehouse 2, wholesaler 3, retailer 4; it knew no hubs.
 _LEVELS: Final = {Tier.FACTORY: 1, Tier.WAREHOUSE: 2, Tier.WHOLESALER: 3, Tier.RETAILER: 4}
@@ -30,12 +34,10 @@ def fake_per_code(_: Bound) -> dict[str, pl.Expr]:
     names = ("header", "company", "product", "lot", "day", "serial")
     parts = {name: part(i, null_on_oob=True) for i, name in enumerate(names)}
     faults = {
-        name: ~(
-            parts[name].str.contains(r"^[\d\p{No}]*$") & (parts[name].str.len_chars() == length)
-        )
+        name: ~(parts[name].str.contains(_DIGITS) & (parts[name].str.len_chars() == length))
         for name, (length, _points) in _LENGTHS.items()
     }
-    day = parts["day"].str.to_date("%Y%m%d", strict=False)
+    day = _lenient_date(parts["day"])
     header, company = parts["header"] != "001", ~parts["company"].is_in(list(_COMPANIES))
     total = header * 20.0 + company * 25.0 + day.is_null() * 20.0
     for name, (_length, points) in _LENGTHS.items():
@@ -46,6 +48,12 @@ def fake_per_code(_: Bound) -> dict[str, pl.Expr]:
         "source_doubt": header & company,
         "manufactured": day,
     }
+
+
+def _lenient_date(text: pl.Expr) -> pl.Expr:
+    year, month, day = (text.str.extract(_DAY, group) for group in (1, 2, 3))
+    padded = pl.concat_str(year, month.str.zfill(2), day.str.strip_chars().str.zfill(2))
+    return padded.str.to_date("%Y%m%d", strict=False)
 
 
 def _fake(_: Bound) -> pl.Expr:
@@ -80,10 +88,13 @@ def _dup_per_event(_: Bound) -> dict[str, pl.Expr]:
 
 
 def _order(_: Bound) -> pl.Expr:
-    """Two bare inbounds of the same step in a row."""
-    inbound = (pl.col("direction") == Direction.IN) & (pl.col("prev_direction") == Direction.IN)
-    equal = pl.col("words") == pl.col("prev_words")
-    return pl.when((inbound & equal).fill_null(value=False)).then(25.0).otherwise(0.0)
+    """Two bare inbounds of the same step in a row; the log's own names never match."""
+    repeated = pl.col("bare_inbound") & (pl.col("words") == pl.col("prev_words"))
+    return pl.when(repeated.fill_null(value=False)).then(25.0).otherwise(0.0)
+
+
+def _order_per_event(_: Bound) -> dict[str, pl.Expr]:
+    return {"bare_inbound": pl.col("event_type") == "Inbound"}
 
 
 def _location(_: Bound) -> pl.Expr:
@@ -114,13 +125,14 @@ def _rule(kind: AnomalyKind, reason: str) -> Rule:
         AnomalyKind.LOC_ERR: _location,
         AnomalyKind.JUMP: _no_jump,
     }
+    per_event = {AnomalyKind.EPC_DUP: _dup_per_event, AnomalyKind.EVT_ORDER_ERR: _order_per_event}
     return Rule(
         kind=kind,
         score=scores[kind],
         words=lambda *_: Words(reason, "as the earlier service has it", Cause.ITEM),
         runbook=_RUNBOOK,
         per_code=fake_per_code if kind is AnomalyKind.EPC_FAKE else _nothing,
-        per_event=_dup_per_event if kind is AnomalyKind.EPC_DUP else _nothing,
+        per_event=per_event.get(kind, _nothing),
     )
 
 
