@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, NoReturn, Protocol
 
@@ -20,19 +22,34 @@ from scantrail.settings import read_settings
 app = typer.Typer(
     name="scantrail",
     help="Reads the scan trails of a supply chain and says which scans are suspect, how sure it "
-    "is, and why.",
+    "is, and why.\n\n[bold]Example:[/] scantrail simulate --out demo/, then "
+    "scantrail detect demo/scans.tsv --sites demo/sites.csv --out verdicts.csv",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-sites_app = typer.Typer(no_args_is_help=True, help="Site lists: learn lanes from history.")
+sites_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help="Site lists: learn lanes from history.\n\n[bold]Example:[/] scantrail sites learn "
+    "scans.tsv --sites sites.csv --out network/",
+)
 app.add_typer(sites_app, name="sites")
 
 _stderr = Console(stderr=True, highlight=False)
 _FOUND: Final = 3  # exit code of `--fail-on`
 _ERROR: Final = 1
+_STOPPED: Final = 130  # as shells have it: 128 and the number of the signal
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+
+
+class RuleProfile(StrEnum):
+    """Which rules judge."""
+
+    DEFAULT = "default"
+    SOURCE = "source"
+
 
 Log = Annotated[Path, typer.Argument(help="Scan log: CSV, TSV (also .gz), Parquet, JSON, EPCIS.")]
 SitesOption = Annotated[
@@ -71,12 +88,13 @@ def detect(
         ),
     ] = None,
     rules: Annotated[
-        str | None, typer.Option(help="Rule profile: [bold]default[/] or [bold]source[/].")
+        RuleProfile | None,
+        typer.Option(help="Rule profile: all seven rules, or the five that came first."),
     ] = None,
     zone: Zone = None,
     companies: Annotated[
         str | None,
-        typer.Option(help="Known company codes, by comma. Default: learned from the log."),
+        typer.Option(help="Known company codes, by comma. Default: as learned with the lanes."),
     ] = None,
     fail_on: Annotated[
         int | None,
@@ -94,25 +112,29 @@ def detect(
     from scantrail import output, summary, wiring
 
     started = time.perf_counter()
-    output.check_target(out)
+    output.check_targets(out, rejects, log, *([sites] if sites else []))
     settings = read_settings(
-        rules=rules,
+        rules=rules and rules.value,
         zone=zone,
         sites=str(sites) if sites else None,
-        thresholds={"companies": companies.split(",")} if companies else None,
+        thresholds=None if companies is None else {"companies": _companies(companies)},
     )
     engine = wiring.engine(settings)
-    with _stages(5, quiet=quiet) as stage:
+    learning = not engine.network.knows_lanes
+    with _stages(4 + learning + bool(out or rejects), quiet=quiet) as stage:
         stage("reading")
         events = wiring.read_events(log, settings, engine.network.sites)
-        if sites is not None and not engine.network.knows_lanes:
+        if learning:
             stage("learning lanes")
             engine = engine.with_tiers_seen(events).learned_from(events)
         report = engine.judge(events, progress=stage)
-        written = output.write(report, out, rejects) if out or rejects else []
+        if out or rejects:
+            stage("writing")
+        written = output.write(report, out, rejects)
     if not quiet:
+        lanes = "learned from this log" if learning else settings.sites or "the demo chain"
         seconds = time.perf_counter() - started
-        summary.show(report, events, engine.network, written, seconds)
+        summary.show(report, events, engine.network, written, seconds, lanes)
     if fail_on and report.verdicts["anomaly"].sum() >= fail_on:
         raise typer.Exit(_FOUND)
 
@@ -132,8 +154,9 @@ def sites_learn(
 
     [bold]Example:[/] scantrail sites learn scans.tsv --sites sites.csv --out network/
     """
-    from scantrail import lanes, summary, wiring
+    from scantrail import output, summary, wiring
 
+    output.check_folder(out)
     settings = read_settings(zone=zone, sites=str(sites))
     engine = wiring.engine(settings)
     with _stages(2, quiet=False) as stage:
@@ -142,9 +165,10 @@ def sites_learn(
         if not len(events.frame):
             raise InputError(f"{log} has no readable event to learn from")
         stage("learning lanes")
-        network = engine.with_tiers_seen(events).learned_from(events).network
-        lanes.write_network(network, out)
-    summary.show_network(network, events, out)
+        learned = engine.with_tiers_seen(events).learned_from(events)
+        with output.folder_at(out):
+            wiring.write_learned(learned, out)
+    summary.show_network(learned.network, events, out)
 
 
 @app.command()
@@ -161,16 +185,18 @@ def simulate(
 
     [bold]Example:[/] scantrail simulate --epcs 20000 --seed 7 --out demo/
     """
-    from scantrail import summary
+    from scantrail import output, summary
     from scantrail.simulate import SimulationConfig, write
     from scantrail.simulate import simulate as run
 
+    output.check_folder(out)
     started = time.perf_counter()
     with _stages(2, quiet=False) as stage:
         stage("simulating")
         made = run(SimulationConfig(epcs=epcs, seed=seed, chain=chain, anomaly_rate=anomalies))
         stage("writing")
-        paths = write(made, out)
+        with output.folder_at(out):
+            paths = write(made, out)
     summary.show_simulation(made, paths, time.perf_counter() - started)
 
 
@@ -187,23 +213,42 @@ def serve(
     """Start the HTTP service.
 
     There are no keys yet, so it listens on this machine only.
-    """
-    from scantrail import wiring
-    from scantrail.serve import run
 
+    [bold]Example:[/] scantrail serve --port 8000 --sites network/
+    """
     if host not in _LOOPBACK:
         why = " with --insecure-local" if insecure_local else ", since it has no keys yet"
         raise SettingsError(f"'{host}' is refused: the service listens on 127.0.0.1 only{why}")
+    from scantrail import wiring
+    from scantrail.serve import run
+
     settings = read_settings(sites=str(sites) if sites else None)
     run.serve(wiring.engine(settings), host, port)
 
 
 @app.command()
 def version() -> None:
-    """Print the version."""
+    """Print the version.
+
+    [bold]Example:[/] scantrail version
+    """
+    from importlib.metadata import PackageNotFoundError
     from importlib.metadata import version as installed
 
-    typer.echo(f"scantrail {installed('scantrail')}")
+    try:
+        typer.echo(f"scantrail {installed('scantrail')}")
+    except PackageNotFoundError as error:
+        raise ScantrailError("the version is unknown, since scantrail is not installed") from error
+
+
+def _companies(text: str) -> list[str]:
+    """Company codes by comma; a wrong one would make every code of that company suspect."""
+    codes = [code.strip() for code in text.split(",") if code.strip()]
+    odd = [code for code in codes if not (code.isascii() and code.isdigit())]
+    if odd or not codes:
+        wrong = f"'{odd[0]}' is no company code" if odd else "no company code is given"
+        raise SettingsError(f"--companies: {wrong}; expected digits, e.g. 8804823,8805843")
+    return codes
 
 
 @contextmanager
@@ -230,25 +275,27 @@ def _stages(total: int, *, quiet: bool) -> Iterator[StageCall]:
 
 def main() -> None:
     """Run the command line; errors are one sentence on stderr and exit code 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # place names in a terminal that lacks letters
+            stream.reconfigure(errors="replace")
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="scantrail", standalone_mode=False)
     except ScantrailError as error:
         _fail(str(error))
-    except typer.Abort:
-        _fail("stopped")
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("stopped", _STOPPED)
     except Exception as error:
         usage = getattr(error, "format_message", None)  # Typer's own usage errors
         if usage is None:
             raise
-        if not usage():  # no command was given: the help has been shown
-            sys.exit(_ERROR)
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "scantrail"
-        _fail(f"{usage().rstrip('.')}; see '{command} --help'")
+        text = usage().rstrip(".") or "No command was given"  # its help has been shown
+        _fail(f"{text}; see '{command} --help'")
     else:
         sys.exit(code or 0)
 
 
-def _fail(text: str) -> NoReturn:
-    _stderr.print("[bold red]error:[/]", escape(text), soft_wrap=True)
-    sys.exit(_ERROR)
+def _fail(text: str, code: int = _ERROR) -> NoReturn:
+    _stderr.print("[bold red]error:[/]", escape(" ".join(text.splitlines())), soft_wrap=True)
+    sys.exit(code)

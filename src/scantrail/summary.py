@@ -10,6 +10,7 @@ import polars as pl
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from scantrail.explain import severity
@@ -21,41 +22,75 @@ from scantrail.vocabulary.findings import Report
 if TYPE_CHECKING:
     from scantrail.simulate import Simulation
 
-_SHOWN_REJECTS: Final = 3
+_SHOWN_REJECTS: Final = 3  # reasons
+_SHOWN_LETTERS: Final = 60  # of a rejected value
 _SHOWN_EXAMPLES: Final = 3
 _COLOURS: Final = {"HIGH": "red", "MEDIUM": "yellow", "LOW": "cyan", "NORMAL": "dim"}
 
 
 def show(
-    report: Report, events: Events, network: Network, written: Sequence[Path], seconds: float
+    report: Report,
+    events: Events,
+    network: Network,
+    written: Sequence[Path],
+    seconds: float,
+    lanes: str = "",
 ) -> None:
-    """Print what a detection found."""
+    """Print what a detection found; `lanes` says where the network's lanes are from."""
     console = Console(highlight=False)
     suspect = int(report.verdicts["anomaly"].sum())
     total = len(report.verdicts)
     items = report.verdicts["epc_code"].n_unique()
+    rejected = len(report.rejects)
     console.print(
-        f"[bold]{total:,}[/] events of [bold]{items:,}[/] EPCs in {escape(events.source)}, "
-        f"judged in {seconds:.1f} s"
+        f"{_count(total, 'event')} of {_count(items, 'EPC')} in {_said(events.source)}, "
+        f"{_count(rejected, 'row') if rejected else 'no row'} rejected, judged in {seconds:.1f} s",
+        soft_wrap=True,
     )
     if suspect:
         hit = report.verdicts.filter("anomaly")["epc_code"].n_unique()
         console.print(
-            f"[bold]{suspect:,}[/] suspect events ({_rate(suspect, total)}) on "
-            f"[bold]{hit:,}[/] EPCs"
+            f"{_count(suspect, 'suspect event')} ({_share(suspect / total)}) on "
+            f"{_count(hit, 'EPC')}"
         )
         console.print(_kinds(report))
         _show_places(console, report, events)
         _show_examples(console, report)
-    else:
+    elif total:
         console.print("Nothing suspect found.")
-    _show_doubts(console, report, network)
+    else:
+        console.print("There was no event to judge.")
+    if report.degraded:
+        console.print(f"[bold red]degraded[/]: {', '.join(report.degraded)} did not answer")
+    _show_rejects(console, report.rejects)
+    _show_grounds(console, report, network, lanes)
     for path in written:
-        console.print(f"wrote {escape(str(path))}", soft_wrap=True)
+        console.print(f"wrote {_said(str(path))}", soft_wrap=True)
 
 
-def _rate(part: int, total: int) -> str:
-    return f"{part / total * 10_000:.1f} per 10,000" if total else "none"
+def _count(number: int, noun: str) -> str:
+    return f"[bold]{number:,}[/] {noun}{'' if number == 1 else 's'}"
+
+
+def _share(share: float) -> str:
+    """A share in percent, in per million where it would read as 0.0 %.
+
+    >>> _share(0.0123), _share(0.000003)
+    ('1.2 %', '3 per million')
+    """
+    return f"{share * 100:.1f} %" if share >= 0.001 else f"{share * 1e6:.0f} per million"
+
+
+def _said(text: str, most: int | None = None) -> str:
+    """Foreign text, safe to print: no markup, no control characters, not too long.
+
+    >>> _said(f"a{chr(27)}bcd", most=4)
+    'a·b…'
+    """
+    clean = "".join(c if c.isprintable() else "·" for c in text)
+    if most is not None and len(clean) > most:
+        clean = clean[: most - 1] + "…"
+    return escape(clean)
 
 
 def _table(*columns: str) -> Table:
@@ -96,14 +131,14 @@ def _show_places(console: Console, report: Report, events: Events) -> None:
     )
     table = _table("worst sites", "suspect", "events", "share", "mostly")
     for site, suspect, count, share, kind in worst(report, here, ["site"]).iter_rows():
-        table.add_row(escape(site), f"{suspect:,}", f"{count:,}", f"{share:.2%}", kind)
+        table.add_row(_said(site), f"{suspect:,}", f"{count:,}", _share(share), kind)
     console.print(table)
     table = _table("worst lanes", "suspect", "events", "share", "mostly")
     for start, end, suspect, count, share, kind in worst(
         report, lanes, ["start", "end"]
     ).iter_rows():
-        lane = f"{escape(start)} → {escape(end)}"
-        table.add_row(lane, f"{suspect:,}", f"{count:,}", f"{share:.2%}", kind)
+        lane = f"{_said(start)} → {_said(end)}"
+        table.add_row(lane, f"{suspect:,}", f"{count:,}", _share(share), kind)
     if table.row_count:
         console.print(table)
 
@@ -114,29 +149,42 @@ def _show_examples(console: Console, report: Report) -> None:
     console.print("[bold]highest[/]")
     for row in top.unique("kind", keep="first", maintain_order=True)[:_SHOWN_EXAMPLES].to_dicts():
         console.print(
-            f"  {row['finalConfidence']:.0f}  event {row['event_id']}, "
-            f"{escape(str(row['epc_code'])[:60])}\n"
-            f"      {escape(row['explanation'])}\n"
-            f"      [dim]likeliest cause: {row['cause']}. {escape(runbooks[row['kind']])}[/]",
-            soft_wrap=True,
+            f"{row['finalConfidence']:5.0f}  event {_said(str(row['event_id']))}, "
+            f"{_said(str(row['epc_code']), _SHOWN_LETTERS)}"
         )
+        _show_under(console, 7, _said(row["explanation"]))
+        cause = f"likeliest cause: {row['cause']}. {runbooks[row['kind']]}"
+        _show_under(console, 7, f"[dim]{_said(cause)}[/]")
     console.print()
 
 
-def _show_doubts(console: Console, report: Report, network: Network) -> None:
-    """Rejects, flags, failed detectors, and what the verdicts rest on."""
-    if report.degraded:
-        console.print(f"[bold red]degraded[/]: {', '.join(report.degraded)} did not answer")
-    if len(report.rejects):
-        console.print(f"[bold yellow]{len(report.rejects):,} rows rejected[/], the first:")
-        for row in report.rejects[:_SHOWN_REJECTS].to_dicts():
-            what = f", column {row['column']}" if row["column"] else ""
-            value = f" '{row['value']}'" if row["value"] else ""
-            console.print(
-                f"  {escape(row['file'])}, line {row['line']}{what}{escape(value)}: "
-                f"{escape(row['reason'])}; {escape(row['fix'])}",
-                soft_wrap=True,
-            )
+def _show_under(console: Console, indent: int, text: str) -> None:
+    """Text that may take several lines, all of them indented."""
+    console.print(Padding(text, (0, 0, 0, indent), expand=False))
+
+
+def _show_rejects(console: Console, rejects: pl.DataFrame) -> None:
+    """The commonest reasons why rows were rejected, each with its first row."""
+    if not len(rejects):
+        return
+    table = rejects.group_by("reason", maintain_order=True).agg(pl.len(), pl.all().first())
+    noun = "row" if len(rejects) == 1 else "rows"
+    console.print(f"[bold yellow]{len(rejects):,} {noun} rejected[/]")
+    for row in table.sort("len", descending=True, maintain_order=True)[:_SHOWN_REJECTS].to_dicts():
+        place = row["file"] if row["line"] is None else f"{row['file']}:{row['line']}"
+        column = f", column {row['column']}" if row["column"] else ""
+        value = f" '{_said(row['value'], _SHOWN_LETTERS)}'" if row["value"] else ""
+        console.print(f"{row['len']:5,}  {_said(row['reason'])}")
+        first = "first " if row["len"] > 1 else ""
+        _show_under(console, 7, f"[dim]{first}at {_said(place + column)}{value}[/]")
+        _show_under(console, 7, f"[dim]to mend it: {_said(row['fix'])}[/]")
+    if len(table) > _SHOWN_REJECTS:
+        console.print(f"       and {len(table) - _SHOWN_REJECTS:,} other reasons")
+    console.print()
+
+
+def _show_grounds(console: Console, report: Report, network: Network, lanes: str) -> None:
+    """What was doubtful, and what the verdicts rest on."""
     flags = report.verdicts["flags"]
     counted = {name: int((flags & int(bit) > 0).sum()) for bit, name in FLAG_NAMES.items()}
     said = [f"{name.replace('_', ' ')} {n:,}" for name, n in counted.items() if n]
@@ -144,27 +192,38 @@ def _show_doubts(console: Console, report: Report, network: Network) -> None:
         console.print(f"[dim]flagged: {', '.join(said)}[/]")
     limit = network.speed_limit_kmh
     speed = f", usual speeds up to {limit:.0f} km/h" if limit else ""
-    console.print(f"[dim]measured against {len(network.sites):,} sites, "
-                  f"{len(network.lanes):,} lanes{speed}[/]")  # fmt: skip
+    origin = f" ({_said(lanes)})" if lanes else ""
+    console.print(
+        f"[dim]measured against {len(network.sites):,} sites, {len(network.lanes):,} lanes"
+        f"{speed}{origin}[/]",
+        soft_wrap=True,
+    )
 
 
 def show_network(network: Network, events: Events, out: Path) -> None:
     """Print what was learned of a chain."""
     console = Console(highlight=False)
+    rejected = len(events.rejects)
     console.print(
-        f"[bold]{len(network.sites):,}[/] sites, [bold]{len(network.lanes):,}[/] lanes learned "
-        f"from {len(events.frame):,} events"
+        f"{_count(len(network.sites), 'site')}, {_count(len(network.lanes), 'lane')} learned from "
+        f"{_count(len(events.frame), 'event')} in {_said(events.source)}, "
+        f"{_count(rejected, 'row') if rejected else 'no row'} rejected",
+        soft_wrap=True,
     )
     names = dict(network.sites.table.select("location_id", "scan_location").iter_rows())
     table = _table("busiest lanes", "trips", "hours")
     for lane in network.lanes.sort("trips", descending=True)[:8].to_dicts():
         way = f"{names[lane['from_location_id']]} → {names[lane['to_location_id']]}"
         hours = lane["hours_median"]
-        table.add_row(escape(way), f"{lane['trips']:,}", "–" if hours is None else f"{hours:.1f}")
-    console.print(table)
+        table.add_row(_said(way), f"{lane['trips']:,}", "–" if hours is None else f"{hours:.1f}")
+    if table.row_count:
+        console.print(table)
+    else:
+        console.print("No item was seen going from one listed site to another.")
     if network.speed_limit_kmh:
         console.print(f"99.9 % of usual trips are slower than {network.speed_limit_kmh:g} km/h")
-    console.print(f"wrote {escape(str(out))}; use it as --sites", soft_wrap=True)
+    _show_rejects(console, events.rejects)
+    console.print(f"wrote {_said(str(out))}; use it as --sites", soft_wrap=True)
 
 
 def show_simulation(made: Simulation, paths: Mapping[str, Path], seconds: float) -> None:
@@ -173,8 +232,8 @@ def show_simulation(made: Simulation, paths: Mapping[str, Path], seconds: float)
     scans, labels = made.scans, made.labels
     items = scans["epc_code"].n_unique()
     console.print(
-        f"[bold]{len(scans):,}[/] events of [bold]{items:,}[/] EPCs simulated in {seconds:.1f} s; "
-        f"{labels['epc_code'].n_unique():,} EPCs with a planted anomaly"
+        f"{_count(len(scans), 'event')} of {_count(items, 'EPC')} simulated in {seconds:.1f} s, "
+        f"{_count(labels['epc_code'].n_unique(), 'EPC')} with a planted anomaly"
     )
     if len(labels):
         table = _table("kind", "items", "events", "seen by")
@@ -187,4 +246,4 @@ def show_simulation(made: Simulation, paths: Mapping[str, Path], seconds: float)
             table.add_row(kind, f"{count:,}", f"{rows:,}", "rules" if visible else "learning")
         console.print(table)
     for path in paths.values():
-        console.print(f"wrote {escape(str(path))}", soft_wrap=True)
+        console.print(f"wrote {_said(str(path))}", soft_wrap=True)

@@ -15,11 +15,12 @@ import polars as pl
 from scantrail import pipeline
 from scantrail.detectors.catalog import PROFILES
 from scantrail.detectors.rule_set import RuleSet
+from scantrail.errors import SitesError
 from scantrail.gaps import fill_gaps
 from scantrail.ingest.catalog import read_log
 from scantrail.ingest.quality import standardise
 from scantrail.journeys import link
-from scantrail.lanes import Network, learn, read_network
+from scantrail.lanes import Network, learn, read_network, write_network
 from scantrail.settings import Settings
 from scantrail.sites import Sites, no_sites, read_sites
 from scantrail.stores.memory import MemoryReports
@@ -31,6 +32,8 @@ from scantrail.vocabulary.protocols import ReportStore
 DEMO: Final = Path(str(files("scantrail") / "data" / "demo"))
 #: The companies that make the demo chain's goods.
 DEMO_COMPANIES: Final = ("8804823", "8805843", "8809437")
+_COMPANIES: Final = pl.Schema({"company": pl.String()})
+_COMPANIES_FILE: Final = "companies.csv"
 _COMPANY_SHARE: Final = 0.002  # a company that makes less of a log than this is no known one
 
 
@@ -90,12 +93,31 @@ def engine(settings: Settings) -> Engine:
     Raises:
         SitesError: The site list can't be used.
     """
-    if settings.sites:
-        return Engine(settings, network_at(Path(settings.sites)))
+    path = Path(settings.sites) if settings.sites else DEMO
     thresholds = settings.thresholds
     if not thresholds.companies:
-        thresholds = msgspec.structs.replace(thresholds, companies=DEMO_COMPANIES)
-    return Engine(msgspec.structs.replace(settings, thresholds=thresholds), network_at(DEMO))
+        companies = _companies_at(path) if settings.sites else DEMO_COMPANIES
+        thresholds = msgspec.structs.replace(thresholds, companies=companies)
+    return Engine(msgspec.structs.replace(settings, thresholds=thresholds), network_at(path))
+
+
+def write_learned(learned: Engine, folder: Path) -> None:
+    """Write what `learned_from` learned, for `network_at`: the network and `companies.csv`."""
+    write_network(learned.network, folder)
+    companies = pl.DataFrame({"company": learned.settings.thresholds.companies}, _COMPANIES)
+    companies.write_csv(folder / _COMPANIES_FILE)
+
+
+def _companies_at(path: Path) -> tuple[str, ...]:
+    """The companies learned with a network; none where only sites are known."""
+    file = path / _COMPANIES_FILE
+    if not file.is_file():
+        return ()
+    try:
+        return tuple(pl.read_csv(file, schema=_COMPANIES)["company"].drop_nulls())
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = str(error).splitlines()[0]
+        raise SitesError(f"{file} can't be used: {reason}; write it with 'sites learn'") from error
 
 
 def report_store(settings: Settings) -> ReportStore:
