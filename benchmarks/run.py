@@ -1,6 +1,6 @@
 """Measure speed as ratios, side by side in one run, and write docs/benchmarks.md.
 
-Run from the project's root: `make bench` (a few minutes), or `make bench QUICK=1` for a smaller log.
+Run from the project's root: `make bench` (a minute or two); `make bench QUICK=1` takes a smaller log.
 """
 
 from __future__ import annotations
@@ -118,7 +118,9 @@ def request_body(size: int, salt: int) -> bytes:
     for i in range(size):
         item, step = divmod(i, 10)
         turned = item % 20 == 19 and step in (5, 6)
-        record = journey[11 - step if turned else step] | {"event_time": journey[step]["event_time"]}
+        record = journey[11 - step if turned else step] | {
+            "event_time": journey[step]["event_time"]
+        }
         serial = (salt * 1000 + item) % 10**9
         made.append(
             record
@@ -180,9 +182,7 @@ def page(whole: dict[str, list[dict[str, Any]]], calls: dict[int, dict[str, list
     for size, times in calls.items():
         echo, detect = (statistics.median(times[name]) for name in ("echo", "detect"))
         p99 = statistics.quantiles(times["detect"], n=100)[98]
-        lines.append(
-            f"| {size:,} | {echo:.2f} | {detect:.2f} | {p99:.2f} | {detect / echo:.1f} |"
-        )
+        lines.append(f"| {size:,} | {echo:.2f} | {detect:.2f} | {p99:.2f} | {detect / echo:.1f} |")
     return "\n".join(lines) + "\n"
 
 

@@ -465,9 +465,7 @@ def test_delimited_text_and_parquet_give_the_same_events(tmp_path_factory, event
     folder = tmp_path_factory.getbasetemp()
     names = ["epc_code", "event_time", "location_id", "scan_location"]
     table = pl.DataFrame(events, schema=names, orient="row", infer_schema_length=None)
-    table.write_csv(
-        folder / "same.csv", separator=delimiter, datetime_format="%Y-%m-%d %H:%M:%S"
-    )
+    table.write_csv(folder / "same.csv", separator=delimiter, datetime_format="%Y-%m-%d %H:%M:%S")
     table.write_parquet(folder / "same.parquet")
     text = standardise(read_delimited(folder / "same.csv"), zone="Asia/Seoul")
     binary = standardise(read_parquet(folder / "same.parquet"), zone="Asia/Seoul")
