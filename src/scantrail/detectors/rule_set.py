@@ -105,8 +105,8 @@ class RuleSet:
             here = np.searchsorted(journeys.events["row"], journeys.linked["row"])
             spread += journeys.events.select(self._texts)[here].get_columns()
         frame = journeys.linked.hstack(spread).with_columns_seq(**self._per_event)
-        scores = frame.select_seq(self._scores)
-        frame = frame.hstack(scores)
+        frame = frame.with_columns_seq(self._scores)  # a score may be the same for all events
+        scores = frame.select(self.columns)
         highest = reduce(np.fmax, (column.to_numpy() for column in scores))
         places = np.flatnonzero(highest > 0)
         if not len(places):

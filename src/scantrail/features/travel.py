@@ -14,7 +14,7 @@ def moved() -> pl.Expr:
 
 def kilometres() -> pl.Expr:
     """Great-circle distance from the previous site in km; null where either is unknown."""
-    return pl.col("km")
+    return pl.col("km").fill_nan(None)
 
 
 def hours_travelled() -> pl.Expr:

@@ -31,14 +31,14 @@ def _too_fast(bound: Bound) -> pl.Expr:
 
 def _score(bound: Bound) -> pl.Expr:
     s = bound.settings
-    excess = (pl.col("km") / pl.col("reach_km") - 1).clip(0, 1)
+    excess = (kilometres() / pl.col("reach_km") - 1).clip(0, 1)
     explained = _same_second() | is_arrival_before_departure() | ~moved().fill_null(value=False)
     return (
         pl.when(explained)
         .then(0.0)
         .when("too_fast")
         .then(s.jump_score + (s.jump_top_score - s.jump_score) * excess)
-        .when(pl.col("km").is_null() & pl.col("z").is_null())
+        .when(kilometres().is_null() & pl.col("z").is_null())
         .then(None)
         .otherwise(_by_lane(bound))
     )
