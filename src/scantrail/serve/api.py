@@ -16,7 +16,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
-from scantrail.errors import ScantrailError
+from scantrail.errors import InputError, ScantrailError
 from scantrail.serve import views
 from scantrail.serve.detection import Answer, answer
 from scantrail.serve.legacy import judge_legacy
@@ -286,7 +286,10 @@ def _add_manager(app: FastAPI, service: _Service) -> None:
                 message = f"the file has more than {most} bytes"
                 raise RequestError([{"type": "too_large", "loc": ["body"], "msg": message}], 413)
             path.write_bytes(content)
-            events = read_events(path, service.engine.settings, network.sites)
+            try:
+                events = read_events(path, service.engine.settings, network.sites)
+            except InputError as error:  # the caller's file has no path here
+                raise InputError(str(error).replace(str(path), path.name)) from error
         report = service.engine.judge(events)
         label = f"upload {(file.filename or 'without a name')[:80]}"
         report_id = service.keep(label, events, report)

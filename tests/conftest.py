@@ -1,0 +1,43 @@
+"""What all tests share: the optional reference data, and a client for the service."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+from fastapi import FastAPI
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of reference data beside the project; tests that need it skip without it."""
+    root = Path(__file__).resolve().parents[1]
+    folder = Path(os.environ.get("SCANTRAIL_SHARED", root.parent / "shared"))
+    if not folder.is_dir():
+        pytest.skip(f"needs the reference data in {folder.name}/, beside the project")
+    return folder
+
+
+Call = Callable[..., httpx.Response]
+
+
+@pytest.fixture
+def call() -> Callable[[FastAPI], Call]:
+    """Calls an app in process: `call(app)("POST", "/path", content=b"…")`."""
+
+    def bind(app: FastAPI) -> Call:
+        def send(method: str, path: str, **more: object) -> httpx.Response:
+            async def go() -> httpx.Response:
+                transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+                async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+                    return await client.request(method, path, **more)  # type: ignore[arg-type]
+
+            return anyio.run(go)
+
+        return send
+
+    return bind

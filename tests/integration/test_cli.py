@@ -1,0 +1,192 @@
+"""The command line, from a simulated log to verdicts on disk, and what it says when it can't."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import polars as pl
+import pytest
+from scantrail import cli
+
+RUN = [sys.executable, "-c", "from scantrail.cli import main; main()"]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    subprocess.run(
+        [*RUN, "simulate", "--epcs", "3000", "--seed", "11", "--out", str(folder)],
+        check=True,
+        capture_output=True,
+    )
+    return folder
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs a command in process; gives its exit code, output and error output."""
+
+    def command(*words):
+        monkeypatch.setattr(sys, "argv", ["scantrail", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        told = capsys.readouterr()
+        return ended.value.code or 0, told.out, told.err
+
+    return command
+
+
+def detect(run, demo, *words):
+    return run("detect", demo / "scans.tsv", "--sites", demo / "sites.csv", *words)
+
+
+def test_a_log_is_judged_and_summed_up(run, demo, tmp_path):
+    out = tmp_path / "verdicts.parquet"
+    code, told, _ = detect(run, demo, "--out", out)
+    assert code == 0
+    for word in ("events of", "EPCs in scans.tsv", "epcFake", "worst sites", "worst lanes",
+                 "likeliest cause:", "measured against", "verdicts.parquet"):  # fmt: skip
+        assert word in told
+    verdicts = pl.read_parquet(out)
+    scans = pl.read_csv(demo / "scans.tsv", separator="\t", infer_schema_length=None)
+    assert verdicts["event_id"].to_list() == scans["event_id"].to_list()
+    assert verdicts["epc_code"].to_list() == scans["epc_code"].to_list()
+    for name in ("epcFakeScore", "epcDupScore", "jumpScore", "evtOrderErrScore", "locErrScore",
+                 "finalConfidence", "anomaly", "kind", "explanation"):  # fmt: skip
+        assert name in verdicts.columns
+    assert verdicts["finalConfidence"].is_between(0, 100).all()
+
+
+def test_planted_anomalies_are_found_and_ordinary_noise_is_not(run, demo, tmp_path):
+    detect(run, demo, "--out", tmp_path / "v.parquet", "-q")
+    verdicts = pl.read_parquet(tmp_path / "v.parquet")
+    labels = pl.read_csv(demo / "labels.csv", infer_schema_length=None)
+    items = verdicts.group_by("epc_code").agg(pl.col("finalConfidence").max())
+    planted = labels.filter("rule_visible")["epc_code"].unique()
+    found = items.filter(pl.col("epc_code").is_in(planted.implode()))
+    assert len(found) > 50
+    assert (found["finalConfidence"] > 0).mean() >= 0.97
+    clean = items.filter(~pl.col("epc_code").is_in(labels["epc_code"].unique().implode()))
+    false = int((clean["finalConfidence"] >= 40).sum())
+    assert false / len(verdicts) * 10_000 <= 3
+
+
+def test_every_output_format_says_the_same(run, demo, tmp_path):
+    for ending in ("parquet", "csv", "json", "jsonl"):
+        assert detect(run, demo, "-q", "--out", tmp_path / f"v.{ending}")[0] == 0
+    parquet = pl.read_parquet(tmp_path / "v.parquet")
+    csv = pl.read_csv(tmp_path / "v.csv", schema=parquet.schema)
+    assert csv.equals(parquet)
+    assert len(json.loads((tmp_path / "v.json").read_text(encoding="utf-8"))) == len(parquet)
+    assert pl.read_ndjson(tmp_path / "v.jsonl", schema=parquet.schema).equals(parquet)
+
+
+def test_a_learned_network_serves_as_well_as_learning_on_the_fly(run, demo, tmp_path):
+    network = tmp_path / "network"
+    code, told, _ = run(
+        "sites", "learn", demo / "scans.tsv", "--sites", demo / "sites.csv", "--out", network
+    )
+    assert code == 0
+    assert "lanes learned from" in told
+    assert {p.name for p in network.iterdir()} >= {"sites.csv", "lanes.csv", "dwells.csv"}
+    detect(run, demo, "-q", "--out", tmp_path / "a.parquet")
+    run("detect", demo / "scans.tsv", "--sites", network, "-q", "--out", tmp_path / "b.parquet",
+        "--companies", "8804823,8805843,8809437")  # fmt: skip
+    a, b = pl.read_parquet(tmp_path / "a.parquet"), pl.read_parquet(tmp_path / "b.parquet")
+    assert a["anomaly"].equals(b["anomaly"])
+
+
+def test_unreadable_rows_are_counted_explained_and_written(run, demo, tmp_path):
+    rows = (demo / "scans.tsv").read_text(encoding="utf-8").splitlines()[:50]
+    cells = rows[5].split("\t")
+    cells[rows[0].split("\t").index("event_time")] = "yesterday"
+    rows[5] = "\t".join(cells)
+    log = tmp_path / "log.tsv"
+    log.write_text("\n".join(rows), encoding="utf-8")
+    code, told, _ = run("detect", log, "--sites", demo / "sites.csv", "--out", tmp_path / "v.csv")
+    assert code == 0
+    assert "1 row" in told.replace("rows rejected", "row rejected")
+    assert "log.tsv, line 6, column event_time 'yesterday': the time can't be read" in told
+    [reject] = pl.read_csv(tmp_path / "v.rejects.csv").to_dicts()
+    assert (reject["line"], reject["column"], reject["value"]) == (6, "event_time", "yesterday")
+    assert len(pl.read_csv(tmp_path / "v.csv", infer_schema_length=None)) == 48
+
+
+def test_a_log_with_a_header_only_is_no_error(run, demo, tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_text("epc_code,event_time,location_id\n", encoding="utf-8")
+    code, told, _ = run("detect", log, "--sites", demo / "sites.csv", "--out", tmp_path / "v.csv")
+    assert code == 0
+    assert "0 events" in told
+
+
+def test_epcis_documents_are_judged(run, demo, tmp_path):
+    from pathlib import Path
+
+    data = Path(__file__).parents[1] / "data" / "epcis"
+    for name in ("shipment.json", "shipment.xml"):
+        assert run("detect", data / name, "--sites", demo / "sites.csv")[0] == 0
+
+
+def test_fail_on_tells_pipelines(run, demo):
+    assert detect(run, demo, "-q", "--fail-on", 1)[0] == 3
+    assert detect(run, demo, "-q", "--fail-on", 10_000_000)[0] == 0
+
+
+def test_quiet_says_nothing(run, demo):
+    assert detect(run, demo, "--quiet") == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["detect", "nope.tsv"], "error: nope.tsv does not exist; check the path"),
+        (["detect"], "error: Missing argument 'log'; see 'scantrail detect --help'"),
+        (["detect", "{scans}", "--sites", "no.csv"],
+         "error: no.csv does not exist; give a CSV file of sites with --sites"),
+        (["detect", "{scans}", "--zone", "Mars/Olympus"],
+         "error: 'Mars/Olympus' is no time zone; expected an IANA name such as Asia/Seoul or Europe/Vienna"),
+        (["detect", "{scans}", "--out", "v.xlsx"],
+         "error: v.xlsx has no known ending; expected .parquet, .csv, .json, .jsonl"),
+        (["serve", "--host", "0.0.0.0"],
+         "error: '0.0.0.0' is refused: the service listens on 127.0.0.1 only, since it has no keys yet"),
+        (["simulate", "--epcs", "0", "--out", "x"],
+         "error: Invalid value for '--epcs': 0 is not in the range x>=1; see 'scantrail simulate --help'"),
+    ],
+)  # fmt: skip
+def test_errors_are_one_sentence(run, demo, words, message):
+    code, out, err = run(*(word.format(scans=demo / "scans.tsv") for word in words))
+    assert code == 1
+    assert out == ""
+    assert err.strip() == message
+
+
+def test_every_help_shows_an_example(run):
+    for command in (["detect"], ["sites", "learn"], ["simulate"]):
+        code, told, _ = run(*command, "--help")
+        assert code == 0
+        assert "Example:" in told
+
+
+def test_the_service_starts_says_what_to_do_and_stops():
+    environ = os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "300"}
+    with subprocess.Popen(
+        [*RUN, "serve", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environ,
+    ) as server:
+        assert server.stdout is not None
+        banner = [server.stdout.readline() for _ in range(4)]
+        try:
+            assert "listens on http://127.0.0.1:" in banner[0]
+            done = subprocess.run(["bash", "-c", banner[3]], capture_output=True, check=False)
+            if done.returncode != 127:  # curl is there
+                assert json.loads(done.stdout)["EventHistory"]
+        finally:
+            server.send_signal(signal.SIGINT)
+        _, errors = server.communicate(timeout=20)
+    assert "Traceback" not in errors
