@@ -145,28 +145,11 @@ def learn(journeys: pl.DataFrame, sites: Sites) -> Network:
         (distinct travel times) support it. The speed limit is the 99.9 % quantile of the speeds
         of trips that are usual on their lane.
     """
-    known = pl.col("site").is_not_null() & pl.col("prev_site").is_not_null()
-    moved = journeys.lazy().filter(known & (pl.col("site") != pl.col("prev_site")))
-    # a plant has no outbound scan: from its making into a warehouse is a trip
-    made = (pl.col("prev_stage") == 0) & (pl.col("stage") == 1)
-    out = pl.col("prev_direction") == Direction.OUT
-    trip = (out | made) & (pl.col("direction") == Direction.IN)
-    log_hours = pl.when(pl.col("hours") > 0).then(pl.col("hours").log())
-    trips = (
-        moved.filter(trip).select("prev_site", "site", "km", "hours", log_hours=log_hours).collect()
-    )
+    trips = _trips(journeys)
     lanes = _summary(trips, ["prev_site", "site"])
-    stays = (
-        journeys.lazy()
-        .filter(known & (pl.col("site") == pl.col("prev_site")))
-        .filter(pl.col("prev_direction") == Direction.IN)
-        .filter(pl.col("direction") == Direction.OUT)
-        .filter(pl.col("hours") > 0)
-        .select("site", log_hours=pl.col("hours").log())
-        .collect()
-    )
-    dwells = _summary(stays, ["site"])
+    dwells = _summary(_stays(journeys), ["site"])
     ids = sites.table["location_id"]
+    times = {"hours_median": pl.col("median").exp(), "log_spread": pl.col("spread")}
     return Network(
         sites,
         lanes.select(
@@ -174,18 +157,31 @@ def learn(journeys: pl.DataFrame, sites: Sites) -> Network:
             to_location_id=ids.gather(lanes["site"]),
             trips="count",
             batches="batches",
-            hours_median=pl.col("median").exp(),
-            log_spread="spread",
+            **times,
         ).cast(LANES),
-        dwells.select(
-            location_id=ids.gather(dwells["site"]),
-            stays="count",
-            hours_median=pl.col("median").exp(),
-            log_spread="spread",
-        ).cast(DWELLS),
+        dwells.select(location_id=ids.gather(dwells["site"]), stays="count", **times).cast(DWELLS),
         _transitions(journeys),
         _speed_limit(trips, lanes),
     )
+
+
+def _trips(journeys: pl.DataFrame) -> pl.DataFrame:
+    """Out of one listed site and into another."""
+    moved = pl.col("site") != pl.col("prev_site")
+    # a plant has no outbound scan: from its making into a warehouse is a trip
+    made = (pl.col("prev_stage") == 0) & (pl.col("stage") == 1)
+    out = pl.col("prev_direction") == Direction.OUT
+    trip = moved & (out | made) & (pl.col("direction") == Direction.IN)
+    log_hours = pl.when(pl.col("hours") > 0).then(pl.col("hours").log())
+    return journeys.filter(trip).select("prev_site", "site", "km", "hours", log_hours=log_hours)
+
+
+def _stays(journeys: pl.DataFrame) -> pl.DataFrame:
+    """Into a listed site and out of it again."""
+    here = pl.col("site") == pl.col("prev_site")
+    came = pl.col("prev_direction") == Direction.IN
+    left = (pl.col("direction") == Direction.OUT) & (pl.col("hours") > 0)
+    return journeys.filter(here & came & left).select("site", log_hours=pl.col("hours").log())
 
 
 def _transitions(journeys: pl.DataFrame) -> pl.DataFrame:
