@@ -1,6 +1,6 @@
 """Measure speed as ratios, side by side in one run, and write docs/benchmarks.md.
 
-Run from the project's root: `make bench` (a minute or two); `make bench QUICK=1` takes a smaller log.
+Run from the project's root: `make bench` (a minute or two); `QUICK=1` takes a smaller log.
 """
 
 from __future__ import annotations

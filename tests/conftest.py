@@ -16,7 +16,7 @@ from fastapi import FastAPI
 def shared() -> Path:
     """The folder of reference data beside the project; tests that need it skip without it."""
     root = Path(__file__).resolve().parents[1]
-    folder = Path(os.environ.get("SCANTRAIL_SHARED", root.parent / "shared"))
+    folder = Path(os.environ.get("SHARED_DATA", root.parent / "shared"))
     if not folder.is_dir():
         pytest.skip(f"needs the reference data in {folder.name}/, beside the project")
     return folder

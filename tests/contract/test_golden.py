@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from scantrail.serve.api import create_app
 from scantrail.settings import Settings
 from scantrail.wiring import engine

@@ -6,6 +6,7 @@ import re
 import msgspec
 import polars as pl
 import pytest
+
 from scantrail import pipeline
 from scantrail.detectors.catalog import PROFILES, RULES
 from scantrail.detectors.rule import Case, Rule, RuleSettings, Words

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from scantrail.serve.api import create_app
 from scantrail.settings import Settings
 from scantrail.wiring import DEMO, engine

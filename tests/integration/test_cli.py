@@ -8,6 +8,7 @@ import sys
 
 import polars as pl
 import pytest
+
 from scantrail import cli
 
 RUN = [sys.executable, "-c", "from scantrail.cli import main; main()"]
