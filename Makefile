@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
+TORCH := 2.13.0
 
-.PHONY: help install dev run test check format bench clean
+.PHONY: help install train dev run test check format bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -20,7 +21,14 @@ $(VENV)/.installed: $(BIN)/python pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.installed
+# torch by its exact version first: what the extra then finds is that one.
+$(VENV)/.train: $(VENV)/.installed
+	@echo 'installing what training needs …'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==$(TORCH)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.train
 	@echo 'installing the tools for tests …'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev 2>/dev/null || \
 	  { $(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1' && \
@@ -28,6 +36,8 @@ $(VENV)/.dev: $(VENV)/.installed
 	@touch $@
 
 install: $(VENV)/.installed ## Set up .venv with what serving needs
+
+train: $(VENV)/.train ## … and with what training needs
 
 dev: $(VENV)/.dev ## … and with what tests need
 

@@ -19,3 +19,7 @@ class SitesError(ScantrailError):
 
 class SettingsError(ScantrailError):
     """A setting has a value that scantrail can't use."""
+
+
+class TrainingError(ScantrailError):
+    """Nothing can be learned, or a training can't go on."""

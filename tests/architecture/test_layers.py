@@ -52,6 +52,9 @@ def test_the_contracts_hold(house):
         ),
         ("wiring.py", "import fastapi", "FastAPI, pydantic and Typer stay at the edge"),
         ("pipeline.py", "import torch", "Scoring needs neither torch nor scikit-learn"),
+        ("detectors/lstm/ngram.py", "import torch", "Scoring needs neither torch nor scikit-learn"),
+        ("features/travel.py", "import onnxruntime", "Only detectors run ONNX"),
+        ("wiring.py", "import scantrail.training.fit", "What scores never reaches what trains"),
         (
             "serve/views.py",
             "import scantrail.stores.memory",

@@ -1,0 +1,1 @@
+"""Learned sequence models: an LSTM that predicts each next event, and counts beside it."""

@@ -1,0 +1,57 @@
+"""Scores by ONNX Runtime: no torch, no padding, one thread."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from scantrail.detectors.lstm.sequences import Rows, Sequences
+from scantrail.detectors.lstm.spec import NetworkSpec
+
+_BATCH: Final = 4096  # events per run; what a batch touches stays in the CPU's cache
+
+
+class Runtime:
+    """A network exported to ONNX."""
+
+    def __init__(self, spec: NetworkSpec, model: bytes) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self.spec = spec
+        self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._inputs = {each.name for each in self._session.get_inputs()}
+
+    def scores(self, sequences: Sequences) -> npt.NDArray[np.float32]:
+        """Surprise per event and head, `[N, H]`, as `Network.scores` says.
+
+        InputError if the sequences are not what the network reads.
+        """
+        sequences.check(self.spec)
+        result = np.empty((sequences.events, len(self.spec.heads)), dtype=np.float32)
+        for rows, skip in sequences.buckets(_BATCH):
+            (scores,) = self._session.run(["scores"], self._feed(sequences, rows))
+            result[rows[:, skip:]] = np.asarray(scores)[:, skip:]
+        return result
+
+    def predictions(self, sequences: Sequences, item: int) -> dict[str, npt.NDArray[np.float32]]:
+        """What each head predicts of the events of one sequence: `[T, size]` logits or `[T, 3 C]`.
+
+        Only its last 512 events are read; T is at most that.
+        """
+        end = int(sequences.offsets[item + 1])
+        rows = np.arange(max(int(sequences.offsets[item]), end - 512), end)[None]
+        names = [head.name for head in self.spec.heads]
+        outputs = self._session.run(names, self._feed(sequences, rows))
+        return {name: np.asarray(out)[0] for name, out in zip(names, outputs, strict=True)}
+
+    def _feed(self, sequences: Sequences, rows: Rows) -> dict[str, npt.NDArray[Any]]:
+        feed: dict[str, npt.NDArray[Any]] = {
+            "codes": sequences.codes[rows].astype(np.int64),
+            "numerics": sequences.numerics[rows],
+            "times": sequences.times[rows],
+        }
+        return {name: array for name, array in feed.items() if name in self._inputs}
