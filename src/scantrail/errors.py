@@ -19,3 +19,7 @@ class SitesError(ScantrailError):
 
 class SettingsError(ScantrailError):
     """A setting has a value that scantrail can't use."""
+
+
+class ArtifactError(ScantrailError):
+    """A stored model can't be used: damaged, from another version, or for other features."""

@@ -1,0 +1,1 @@
+"""Learning from a log: needs the extra `train`, which scoring does without."""
