@@ -50,8 +50,8 @@ class Scaling:
     def tails(self, matrix: Floats) -> Floats:
         """Two-sided p-value of every value among the rows learned from, (n, d) in (0, 1].
 
-        Never below the true share (the next kept quantile outwards counts) nor below
-        1 / (rows + 1), what that many rows can tell. 1 for a missing value.
+        As conformal p-values are, never too small: the next kept quantile outwards counts, and
+        the row itself as one more, so that 2 / (rows + 1) is the least. 1 for a missing value.
         """
         beyond = np.r_[LEVELS, 1.0]  # a value above all kept ones: everything is at most as high
         p = np.ones(matrix.shape, np.float64)
@@ -64,8 +64,8 @@ class Scaling:
             at_most = beyond[np.searchsorted(kept, value, "right")]
             first = np.searchsorted(kept, value, "left")
             at_least = np.where(first > 0, 1.0 - LEVELS[first - 1], 1.0)
-            two_sided = 2.0 * np.minimum(at_most, at_least)
-            p[known, feature] = np.clip(two_sided, 1.0 / (self.rows[feature] + 1.0), 1.0)
+            one_sided = np.minimum(at_most, at_least) + 1.0 / (self.rows[feature] + 1.0)
+            p[known, feature] = np.minimum(2.0 * one_sided, 1.0)
         return p.astype(np.float32)
 
 

@@ -44,7 +44,8 @@ def from_arrays(arrays: Mapping[str, Floats], meta: Mapping[str, Any]) -> SvmMod
             finite, or of a later format.
     """
     names, limit, offset, about = _checked_meta(meta)
-    features, landmarks = len(names), len(arrays.get("weights", ()))
+    features = len(names)
+    landmarks = max(1, _present(arrays, "weights").size)
     shapes = {
         "center": (features,),
         "width": (features,),
@@ -55,9 +56,10 @@ def from_arrays(arrays: Mapping[str, Floats], meta: Mapping[str, Any]) -> SvmMod
         "weights": (landmarks,),
     }
     known = {name: _checked(arrays, name, shape) for name, shape in shapes.items()}
-    for name, least in (("width", np.nextafter(np.float32(0), np.float32(1))), ("gammas", 0)):
-        if (known[name] < least).any():
-            raise _damaged(f"array '{name}' has values below {'or at ' if least else ''}0")
+    if (known["width"] <= 0).any():
+        raise _damaged("array 'width' has values that are not above 0")
+    if (known["gammas"] < 0).any():
+        raise _damaged("array 'gammas' has values below 0")
     scaling = Scaling(known["center"], known["width"], limit, known["quantiles"], known["rows"])
     return SvmModel(
         names, scaling, known["landmarks"], known["gammas"], known["weights"], offset, about
@@ -87,9 +89,7 @@ def _checked_meta(
 
 
 def _checked(arrays: Mapping[str, Floats], name: str, shape: tuple[int, ...]) -> Floats:
-    array = arrays.get(name)
-    if array is None:
-        raise _damaged(f"array '{name}' is missing")
+    array = _present(arrays, name)
     if array.shape != shape or array.dtype != np.float32:
         raise _damaged(
             f"array '{name}' should be float32 of shape {shape}, "
@@ -97,6 +97,13 @@ def _checked(arrays: Mapping[str, Floats], name: str, shape: tuple[int, ...]) ->
         )
     if name != "quantiles" and not np.isfinite(array).all():
         raise _damaged(f"array '{name}' has values that are not finite")
+    return array
+
+
+def _present(arrays: Mapping[str, Floats], name: str) -> Floats:
+    array = arrays.get(name)
+    if array is None:
+        raise _damaged(f"array '{name}' is missing")
     return array
 
 
