@@ -23,3 +23,7 @@ class SettingsError(ScantrailError):
 
 class TrainingError(ScantrailError):
     """Nothing can be learned, or a training can't go on."""
+
+
+class ArtifactError(ScantrailError):
+    """A stored model can't be used: damaged, from another version, or for other features."""

@@ -1,0 +1,147 @@
+"""The scorer of a one-class SVM: NumPy and plain arrays only, so that serving stays light."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from scantrail.detectors.svm.scaling import Floats, Scaling
+from scantrail.errors import ArtifactError
+
+#: Rows that are scored together, always padded to this many: a row's score then can't depend on
+#: which rows come with it, not even in the last bit, and memory stays bounded.
+BLOCK: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class SvmModel:
+    """A one-class SVM with Gaussian kernels over d features, ready to score.
+
+    Both the exact machine (landmarks are support vectors) and the Nystroem approximation (landmarks
+    are its basis; Williams & Seeger, NIPS 2001) have this form once their linear maps are folded:
+
+        score(x) = offset - sum_k weights[k] * exp(-sum_j gammas[k, j] * (z_j - landmarks[k, j])^2)
+
+    with z = `scaling.scale(x)`. Widths per landmark and feature allow for several widths, and for
+    kernels that see some of the features only. Higher scores are stranger; 0 is the border that
+    training drew, and calibration decides what is alarming.
+
+    Attributes:
+        names: The d features, in the order of the columns.
+        scaling: How raw features become z.
+        landmarks: (m, d) scaled.
+        gammas: (m, d), 0 where a landmark doesn't look at a feature.
+        weights: (m,).
+        offset: What a row infinitely far away scores.
+        about: How it was fitted, for the card: plain JSON values.
+    """
+
+    names: tuple[str, ...]
+    scaling: Scaling
+    landmarks: Floats
+    gammas: Floats
+    weights: Floats
+    offset: float
+    about: Mapping[str, Any]
+
+    def score(self, matrix: Floats) -> Floats:
+        """Score rows.
+
+        Args:
+            matrix: (n, d) float32 raw features, NaN = missing; n may be 0.
+
+        Returns:
+            (n,) float32, higher = stranger.
+
+        Raises:
+            ArtifactError: The matrix hasn't the d columns that the model knows.
+        """
+        scores = np.empty(len(matrix), np.float32)
+        for part, kernel in self._kernels(matrix):
+            scores[part] = (self.offset - kernel @ self.weights)[: part.stop - part.start]
+        return scores
+
+    def kernel(self, matrix: Floats) -> Floats:
+        """(n, m) kernel values between rows and landmarks: what `weights` are applied to.
+
+        Raises:
+            ArtifactError: As for `score`.
+        """
+        values = np.empty((len(matrix), len(self.landmarks)), np.float32)
+        for part, kernel in self._kernels(matrix):
+            values[part] = kernel[: part.stop - part.start]
+        return values
+
+    def contributions(self, matrix: Floats) -> Floats:
+        """How much each row's score falls when one feature is set to its median.
+
+        Leave-one-feature-at-its-median in closed form: the Gaussian factorises over features, so a
+        feature's part is taken out of the exponent without computing the others again.
+
+        Args:
+            matrix: (n, d) as for `score`. Costs n * m * d exponentials: meant for suspect rows.
+
+        Returns:
+            (n, d) float32; positive = the feature makes the row stranger, 0 where it is missing or
+            at its median.
+
+        Raises:
+            ArtifactError: As for `score`.
+        """
+        self.check(matrix)
+        linear, square, constant = self._folded()
+        falls = np.empty(matrix.shape, np.float32)
+        for part, z in self._blocks(matrix):
+            exponent = z @ linear + (z * z) @ square + constant
+            here = np.exp(exponent) @ self.weights
+            for feature, column in enumerate(z.T):
+                own = np.outer(column, linear[feature]) + np.outer(column**2, square[feature])
+                fall = np.exp(exponent - own) @ self.weights - here
+                fall[column == 0] = 0.0
+                falls[part, feature] = fall[: part.stop - part.start]
+        return falls
+
+    def tails(self, matrix: Floats) -> Floats:
+        """How unusual each value is by itself: two-sided p-values, (n, d) (see `Scaling.tails`).
+
+        Raises:
+            ArtifactError: As for `score`.
+        """
+        self.check(matrix)
+        return self.scaling.tails(matrix)
+
+    def check(self, matrix: Floats) -> None:
+        """Raise an ArtifactError unless the matrix is (n, d)."""
+        if matrix.ndim != 2 or matrix.shape[1] != len(self.names):
+            raise ArtifactError(
+                f"the one-class SVM knows {len(self.names)} features ({', '.join(self.names)}), "
+                f"but got a matrix of shape {matrix.shape}; give it one column per feature, in "
+                "this order, or train it again on the features at hand"
+            )
+
+    def _folded(self) -> tuple[Floats, Floats, Floats]:
+        """The exponent as a product: factors of z, of z squared and of 1, each per landmark."""
+        linear = 2.0 * (self.gammas * self.landmarks).T
+        constant = -(self.gammas * self.landmarks**2).sum(axis=1)
+        return linear, -self.gammas.T, constant
+
+    def _kernels(self, matrix: Floats) -> Iterator[tuple[slice, Floats]]:
+        """Slices of rows and their kernel values, padded to (`BLOCK`, m): one matrix product."""
+        self.check(matrix)
+        linear, square, constant = self._folded()
+        both = np.concatenate((linear, square))
+        for part, z in self._blocks(matrix):
+            kernel = np.concatenate((z, z * z), axis=1) @ both
+            kernel += constant
+            yield part, np.exp(kernel, out=kernel)
+
+    def _blocks(self, matrix: Floats) -> Iterator[tuple[slice, Floats]]:
+        """Slices of rows and these rows scaled, padded to (`BLOCK`, d)."""
+        for start in range(0, len(matrix), BLOCK):
+            rows = self.scaling.scale(matrix[start : start + BLOCK].astype(np.float32, copy=False))
+            if len(rows) < BLOCK:
+                rows = np.pad(rows, ((0, BLOCK - len(rows)), (0, 0)))
+            yield slice(start, min(start + BLOCK, len(matrix))), rows
