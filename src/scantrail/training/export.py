@@ -33,7 +33,7 @@ def export(network: Network, path: Path) -> None:
     """Write `network` to `path`.
 
     The graph takes `codes` `[B, T, K]` int64, `numerics` `[B, T, D]` and `times` `[B, T, M]`
-    float32, and gives `scores` `[B, T, H]` and each head's prediction `[B, T, …]` by its name,
+    float32, and gives `scores` and `expected` `[B, T, H]` and each head's prediction `[B, T, …]` by its name,
     float32. Inputs of width 0 are not part of it.
 
     Raises:
@@ -58,7 +58,8 @@ class _Scoring(nn.Module):
 
     def forward(self, codes: Tensor, numerics: Tensor, times: Tensor) -> tuple[Tensor, ...]:
         outputs = self.network(codes, numerics)
-        return (self.network.scores(outputs, codes, times), *outputs)
+        scores = self.network.scores(outputs, codes, times)
+        return (scores, self.network.expected(outputs), *outputs)
 
 
 def _write(network: Network, path: Path) -> None:
@@ -70,7 +71,7 @@ def _write(network: Network, path: Path) -> None:
         dynamo=True,
         external_data=False,
         input_names=list(INPUTS),
-        output_names=["scores", *(head.name for head in network.spec.heads)],
+        output_names=["scores", "expected", *(head.name for head in network.spec.heads)],
         dynamic_shapes={name: {0: batch, 1: length} for name in INPUTS},
         verbose=False,
     )

@@ -12,7 +12,7 @@ from sklearn.linear_model import SGDOneClassSVM
 from sklearn.svm import OneClassSVM
 
 from scantrail.detectors.svm.model import SvmModel
-from scantrail.detectors.svm.scaling import Floats, learn_scaling
+from scantrail.detectors.svm.scaling import Floats, learn_scaling, unscaled
 from scantrail.errors import InputError
 
 Doubles = NDArray[np.float64]
@@ -36,6 +36,8 @@ class SvmSettings:
         landmarks: Basis rows of the approximation.
         updates: Least number of gradient steps; small logs are passed over several times.
         tuning_rows: Rows that the kernel width is chosen on.
+        unit: Where the features share a unit already, as nats do: the kernel's width in it. They
+            are then taken as they are. None: scaled robustly, width tuned.
     """
 
     nu: float = 0.5
@@ -44,6 +46,7 @@ class SvmSettings:
     landmarks: int = 100
     updates: int = 300_000
     tuning_rows: int = 1_500
+    unit: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +111,12 @@ def fit_svm(
         )
     rng = np.random.default_rng(seed)
     scaling = learn_scaling(matrix, settings.limit)
-    tuning = scaling.scale(_sample(matrix, settings.tuning_rows, rng)).astype(np.float64)
-    tightness, gamma = tightest_consistent(tuning, settings.nu, rng)
+    if settings.unit is None:
+        tuning = scaling.scale(_sample(matrix, settings.tuning_rows, rng)).astype(np.float64)
+        tightness, gamma = tightest_consistent(tuning, settings.nu, rng)
+    else:
+        scaling = unscaled(scaling)
+        tightness, gamma = 1.0, 1.0 / (2.0 * settings.unit**2)
     exact = len(matrix) <= settings.exact_rows
     about = {
         "method": "exact" if exact else "nystroem",

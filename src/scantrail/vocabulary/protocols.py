@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import polars as pl
 
@@ -33,13 +34,15 @@ class Journeys:
 
     `linked`: `journeys.LINKED`. `events`: `vocabulary.events.EVENTS`, in row order. `codes`: the
     distinct EPC codes, in the order of `linked`'s `epc`. `names`: the listed sites'
-    `location_id` and `scan_location`.
+    `location_id` and `scan_location`. `memo` keeps what several detectors derive from these events,
+    so that it is derived once.
     """
 
     linked: pl.DataFrame
     events: pl.DataFrame
     codes: pl.Series
     names: pl.DataFrame
+    memo: dict[Hashable, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

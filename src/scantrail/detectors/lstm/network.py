@@ -139,6 +139,17 @@ class Network(nn.Module):
                 density += 1
         return torch.stack(columns, dim=-1)
 
+    def expected(self, outputs: Sequence[Tensor]) -> Tensor:
+        """What `scores` would be on average if the network were right, `[B, T, H]`."""
+        columns: list[Tensor] = []
+        for head, output in zip(self.spec.heads, outputs, strict=True):
+            if isinstance(head, CategoricalHead):
+                logs = torch.log_softmax(output[..., UNKNOWN + 1 :], dim=-1)
+                columns.append(logs.amax(dim=-1) - (logs.exp() * logs).sum(dim=-1))
+            else:  # a tail probability is uniform
+                columns.append(torch.full_like(output[..., 0], 1 / math.log(10.0)))
+        return torch.stack(columns, dim=-1)
+
     def scores(self, outputs: Sequence[Tensor], codes: Tensor, times: Tensor) -> Tensor:
         """Surprise per event and head, `[B, T, H]`, 0 and above; NaN where it cannot be judged.
 

@@ -25,17 +25,24 @@ class Runtime:
         self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._inputs = {each.name for each in self._session.get_inputs()}
 
-    def scores(self, sequences: Sequences) -> npt.NDArray[np.float32]:
-        """Surprise per event and head, `[N, H]`, as `Network.scores` says.
+    def scores(
+        self, sequences: Sequences
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Surprise per event and head, `[N, H]`, and what the network expected it to be.
 
-        InputError if the sequences are not what the network reads.
+        As `Network.scores` and `Network.expected` say.
+
+        Raises:
+            InputError: The sequences are not what the network reads.
         """
         sequences.check(self.spec)
-        result = np.empty((sequences.events, len(self.spec.heads)), dtype=np.float32)
+        shape = sequences.events, len(self.spec.heads)
+        scores, expected = np.empty(shape, np.float32), np.empty(shape, np.float32)
         for rows, skip in sequences.buckets(_BATCH):
-            (scores,) = self._session.run(["scores"], self._feed(sequences, rows))
-            result[rows[:, skip:]] = np.asarray(scores)[:, skip:]
-        return result
+            each = self._session.run(["scores", "expected"], self._feed(sequences, rows))
+            for result, part in zip((scores, expected), each, strict=True):
+                result[rows[:, skip:]] = np.asarray(part)[:, skip:]
+        return scores, expected
 
     def predictions(self, sequences: Sequences, item: int) -> dict[str, npt.NDArray[np.float32]]:
         """What each head predicts of the events of one sequence: `[T, size]` logits or `[T, 3 C]`.

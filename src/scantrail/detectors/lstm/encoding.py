@@ -1,0 +1,106 @@
+"""Coded scans as the sequences that the network reads, and its surprises as one number per event."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from scantrail.detectors.lstm.sequences import Sequences
+from scantrail.detectors.lstm.spec import (
+    UNKNOWN,
+    CategoricalHead,
+    DensityHead,
+    Field,
+    NetworkSpec,
+)
+from scantrail.features.coding import CLOCKS, STEPS, Coded, Vocabulary
+from scantrail.features.usual import COMPANY, company
+
+Floats = npt.NDArray[np.float64]
+
+_SHORTEST: Final = 1 / 3600  # hours; a scan in the same second has no logarithm
+_STEP_WEIGHT: Final = 0.7  # a missed read is one surprise, not the death of a journey
+_HIGHEST: Final = 25.0  # nats; one head alone needs to say no more
+
+
+def spec_of(known: Vocabulary, *, hidden: int = 64, attention: bool = True) -> NetworkSpec:
+    """The network over a vocabulary: what comes next, where, with whom, at what hour, after how long.
+
+    Each head sees, in the manner of the chain rule, what the heads before it predict.
+    """
+    return NetworkSpec(
+        fields=(
+            Field("site", len(known.sites) + 1, 16),
+            Field("step", len(STEPS), 8),
+            Field("company", COMPANY + 1, 6),
+            Field("clock", CLOCKS + 1, 8),
+            Field("product", len(known.products) + 1, 8, known=True),
+            Field("maker", len(known.makers) + 1, 4, known=True),
+        ),
+        numerics=("log_hours", "log_here", "log_came_with", "position"),
+        heads=(
+            CategoricalHead("step", "step", ("product",)),
+            CategoricalHead("site", "site", ("step", "product")),
+            CategoricalHead("company", "company", ("step", "site")),
+            CategoricalHead("clock", "clock", ("step", "site", "company")),
+            DensityHead("hours", 5, ("step", "site", "company")),
+        ),
+        hidden=hidden,
+        dropout=0.2,
+        attention=attention,
+    )
+
+
+def encode(coded: Coded) -> Sequences:
+    """One sequence per item, in the order of the items' first events."""
+    whom = coded.with_whom
+    hours = np.where(whom.again, whom.gap, whom.hours)
+    times = np.maximum(hours, _SHORTEST)  # NaN stays NaN
+    codes = np.stack(
+        (coded.site, coded.step, company(coded) + 1, coded.clock + 1, coded.product, coded.maker),
+        axis=1,
+    )
+    numerics = np.stack(
+        (
+            np.where(np.isnan(times), 0.0, np.log(np.where(np.isnan(times), 1.0, times)) / 4),
+            np.log(np.maximum(whom.here, 1)) / 4,
+            np.log1p(whom.came_with) / 4,
+            np.minimum(coded.position, 30) / 10,
+        ),
+        axis=1,
+    )
+    starts = np.flatnonzero(np.diff(coded.item, prepend=-1))
+    return Sequences(
+        codes.astype(np.int32),
+        numerics.astype(np.float32),
+        times.astype(np.float32)[:, None],
+        np.append(starts, len(coded)).astype(np.int64),
+    )
+
+
+def nats(scores: npt.NDArray[np.float32], expected: npt.NDArray[np.float32], coded: Coded) -> Floats:
+    """One surprise per event, (n,) float64, in nats; NaN where the network cannot judge.
+
+    Surprise beyond what the network itself expected counts: where anything may happen, little is
+    strange. What a batch does together is shared among its items; that an item was read again, or
+    not read at all, is its own.
+
+    Args:
+        scores: (n, 5) as `Network.scores` gives them for `spec_of`.
+        expected: (n, 5) their expectation under the network's own prediction.
+        coded: The events.
+    """
+    whom = coded.with_whom
+    beyond = np.minimum((scores - expected).astype(np.float64), _HIGHEST)
+    beyond[:, -1] *= math.log(10.0)
+    unknown = (coded.site == UNKNOWN) | (coded.step == UNKNOWN)
+    step, site, with_whom, clock, hours = np.nan_to_num(beyond, nan=0.0).T
+    # the same reader, the same moment: a read again is only judged by coming, and by its time
+    elsewhere = np.where(whom.again, 0.0, site + clock)
+    with_whom = np.where(whom.again | (whom.before < 0), 0.0, with_whom)
+    shared = (elsewhere + with_whom + hours) / whom.shared
+    own = _STEP_WEIGHT * step / np.maximum(whom.alike, 1)
+    return np.where(unknown, np.nan, np.maximum(own, shared))

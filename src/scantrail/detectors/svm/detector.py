@@ -1,0 +1,49 @@
+"""The one-class SVM as a detector: how far is each scan from normal ones, whatever came before?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from scantrail.calibration import Calibration, to_score
+from scantrail.detectors.svm.model import SvmModel
+from scantrail.features.coding import Vocabulary, code
+from scantrail.features.tabular import tabular
+from scantrail.features.usual import Usual
+from scantrail.vocabulary.protocols import FOUND, Findings, Journeys
+
+COLUMN: Final = "svmOutlierScore"
+
+
+@dataclass(frozen=True)
+class SvmDetector:
+    """A fitted one-class SVM with what it holds for usual and its calibration."""
+
+    known: Vocabulary
+    usual: Usual
+    model: SvmModel
+    calibration: Calibration
+    version: str
+    name: str = field(default="svm")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """`svmOutlierScore`."""
+        return (COLUMN,)
+
+    def raw(self, journeys: Journeys) -> npt.NDArray[np.float64]:
+        """Distance from normal per event, (n,) float64."""
+        return self.model.score(self.table(journeys)).astype(np.float64)
+
+    def table(self, journeys: Journeys) -> npt.NDArray[np.float32]:
+        """The features of every event, (n, d) float32; see `features.tabular.TABULAR`."""
+        return tabular(code(journeys, self.known), self.usual)
+
+    def judge(self, journeys: Journeys) -> Findings:
+        """Score every event."""
+        scores = pl.DataFrame({COLUMN: to_score(self.calibration(self.raw(journeys)))})
+        return Findings(scores, pl.DataFrame(schema=FOUND))

@@ -1,0 +1,127 @@
+"""Scans as small whole numbers: what learned detectors count and embed; 0 is "unknown" everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from scantrail.features.companions import Companions, companions
+from scantrail.ingest.epc import decompose
+from scantrail.vocabulary.chain import STAGES
+from scantrail.vocabulary.protocols import Journeys
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+#: What an event does: unknown, the ten stages, a return, the same read again.
+STEPS: Final = ("unknown", *STAGES, "Return", "read again")
+RETURN: Final = len(STAGES) + 1
+AGAIN: Final = len(STAGES) + 2
+CLOCKS: Final = 72  # hours of the day, of a weekday, a Saturday, a Sunday
+_LEAST_ITEMS: Final = 5  # a product or maker of fewer items is none that history vouches for
+
+
+class Vocabulary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The sites (location ids), products ("company.product") and makers (companies) of history.
+
+    A value's code is its place plus one; anything else is 0, unknown.
+    """
+
+    sites: tuple[int, ...]
+    products: tuple[str, ...]
+    makers: tuple[str, ...]
+
+    @classmethod
+    def learn(cls, journeys: Journeys) -> Vocabulary:
+        """The sites that were scanned at, and products and makers of at least five items."""
+        ids = journeys.names["location_id"].to_numpy()
+        seen = journeys.linked["site"].drop_nulls().unique().sort().to_numpy()
+        parts = _parts(journeys.codes)
+        products, makers = (
+            counted.filter(pl.col("count") >= _LEAST_ITEMS).to_series(0).sort().to_list()
+            for counted in (
+                parts["product"].drop_nulls().value_counts(name="count"),
+                parts["company"].drop_nulls().value_counts(name="count"),
+            )
+        )
+        return cls(tuple(int(i) for i in ids[seen]), tuple(products), tuple(makers))
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """Linked events as numbers, (n,) each, in journey order.
+
+    `clock` is the local hour (0-23), plus 24 on a Saturday and 48 on a Sunday. `position` counts
+    the item's events from 0. `codes` names the item's place in `journeys.codes`.
+    """
+
+    site: Ints
+    step: Ints
+    product: Ints
+    maker: Ints
+    clock: Ints
+    position: Ints
+    item: Ints
+    second: Ints
+    with_whom: Companions
+
+    def __len__(self) -> int:
+        return len(self.site)
+
+
+def code(journeys: Journeys, known: Vocabulary) -> Coded:
+    """Code linked events; computed once for all detectors that share a vocabulary."""
+    key = ("coded", known)
+    if key not in journeys.memo:
+        journeys.memo[key] = _code(journeys, known)
+    coded: Coded = journeys.memo[key]
+    return coded
+
+
+def _code(journeys: Journeys, known: Vocabulary) -> Coded:
+    linked = journeys.linked
+    item = linked["epc"].to_numpy().astype(np.int64)
+    parts = _parts(journeys.codes)
+    product = _codes_of(parts["product"], known.products)[item]
+    with_whom = companions(linked, product)
+    step = linked["stage"].fill_null(-1).to_numpy().astype(np.int64) + 1
+    step = np.where(linked["is_return"].to_numpy(), RETURN, step)
+    local = linked["local"].to_physical().to_numpy() // 1_000_000
+    weekday = (local // 86_400 + 3) % 7  # 1970-01-01 was a Thursday
+    return Coded(
+        site=_sites(journeys, known.sites),
+        step=np.where(with_whom.again, AGAIN, step),
+        product=product,
+        maker=_codes_of(parts["company"], known.makers)[item],
+        clock=local % 86_400 // 3600 + 24 * np.maximum(weekday - 4, 0),
+        position=linked["position"].to_numpy().astype(np.int64),
+        item=item,
+        second=linked["time"].to_physical().to_numpy() // 1_000_000,
+        with_whom=with_whom,
+    )
+
+
+def _parts(codes: pl.Series) -> pl.DataFrame:
+    """Maker and product ("company.product") of each EPC; null where the code tells none."""
+    maker = pl.when("company_ok").then("company")
+    product = pl.when("product_ok").then("product")
+    return decompose(codes).select(maker, product=pl.concat_str(maker, product, separator="."))
+
+
+def _codes_of(values: pl.Series, known: Sequence[Any]) -> Ints:
+    table = dict(zip(known, range(1, len(known) + 1), strict=True))
+    coded = values.replace_strict(table, default=0, return_dtype=pl.Int64)
+    return coded.fill_null(0).to_numpy()
+
+
+def _sites(journeys: Journeys, known: Sequence[int]) -> Ints:
+    place = {location: code for code, location in enumerate(known, start=1)}
+    listed = [place.get(location, 0) for location in journeys.names["location_id"]]
+    table = np.array([*listed, 0], np.int64)  # the last is for places that are not listed
+    return table[journeys.linked["site"].fill_null(-1).to_numpy()]

@@ -1,0 +1,368 @@
+"""What is usual: counts and robust times of history, and how far each scan is from them.
+
+Surprises are in nats: -log of a share, smoothed so that what was never seen is as surprising as the
+amount of history allows. What a whole batch does at once is one observation, not a hundred.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from scantrail.errors import ArtifactError
+from scantrail.features.coding import AGAIN, CLOCKS, STEPS, Coded, Vocabulary
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+_STEPS: Final = len(STEPS)
+_MOST_USUAL: Final = 6.0  # nats against a clock that history can excuse
+_BELIEF: Final = 20.0  # observations that a coarser table is worth
+_MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution
+_LEAST_SPREAD: Final = 0.15  # of log hours
+_HERE: Final = np.array([1.5, 3.5, 9.5])  # alone, a few, some, many
+_LEFT: Final = np.array([0.001, 0.5, 0.9])  # nobody left before, some, most, nearly all
+_CAME: Final = np.array([0.5, 1.5, 5.5, 20.0])
+#: Kinds of company: how many go along, by how many of the former companions had left.
+COMPANY: Final = (len(_HERE) + 1) * (len(_LEFT) + 1)
+_SHIFTS: Final = (2, 3, 4, 5, 6)  # hours that a clock may be ahead
+_LIMIT: Final = 4.0  # nats that one batch, or one day, can add to the case against a clock
+_AGAINST: Final = -0.25
+_ROAD_HOURS: Final = 30.0  # a longer trip says nothing about a clock
+_SHORT: Final = 0.05  # hours; no road is shorter
+
+
+def company(coded: Coded) -> Ints:
+    """The kind of company that each event moves in, 0 to `COMPANY - 1`."""
+    here = np.digitize(coded.with_whom.here, _HERE)
+    return here * (len(_LEFT) + 1) + np.digitize(coded.with_whom.left_before, _LEFT)
+
+
+def came_in(coded: Coded) -> Ints:
+    """How large the company was before, in five classes; 0 where there was none."""
+    return np.digitize(coded.with_whom.came_with, _CAME)
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """Counts of history, as plain arrays.
+
+    Attributes:
+        steps: (steps, steps) moves from step to step; a journey starts from step 0.
+        lanes: (sites + 1, sites + 1) batches from site to site.
+        clocks: (sites + 1, `CLOCKS`) batches by hour.
+        origins: (products + 1, sites + 1) items by the site where their journey starts.
+        company: (steps, steps, came, `COMPANY`) moves by kind of company.
+        times: (steps, steps, sites + 1, 3) median and robust spread of log hours, batches.
+        hours: (sites + 1, steps, 24) batches by hour of day.
+        again: (2,) median and spread of the log hours between reads of the same.
+        missed: () share of moves that miss a link of the chain.
+        clock_usual: (sites + 1,) what `clock_ahead` may reach with clocks that are right.
+    """
+
+    steps: Floats
+    lanes: Floats
+    clocks: Floats
+    origins: Floats
+    company: Floats
+    times: Floats
+    hours: Floats
+    again: Floats
+    missed: Floats
+    clock_usual: Floats
+
+    @classmethod
+    def learn(cls, coded: Coded, known: Vocabulary) -> Self:
+        """Count a history that is mostly normal."""
+        sites, whom = len(known.sites) + 1, coded.with_whom
+        moves = np.flatnonzero(~whom.again)
+        batch = _batches(coded)
+        step, before = coded.step, _came_from(coded)
+        moved = batch[whom.before[batch] >= 0]
+        gaps = np.log(np.maximum(whom.gap[whom.again], 1e-4))
+        skips = _skips(coded)[moves[whom.before[moves] >= 0]]
+        usual = cls(
+            steps=_count((before[moves], step[moves]), (_STEPS, _STEPS)),
+            lanes=_count((coded.site[whom.before[moved]], coded.site[moved]), (sites, sites)),
+            clocks=_count((coded.site[batch], coded.clock[batch]), (sites, CLOCKS)),
+            origins=_origins(coded, moves, (len(known.products) + 1, sites)),
+            company=_count(
+                (before[moves], step[moves], came_in(coded)[moves], company(coded)[moves]),
+                (_STEPS, _STEPS, len(_CAME) + 1, COMPANY),
+            ),
+            times=_times(coded, moved, sites),
+            hours=_count((coded.site[batch], coded.step[batch], coded.clock[batch] % 24),
+                         (sites, _STEPS, 24)),
+            again=np.array(_middle(gaps) if len(gaps) else (-4.8, 1.0)),
+            missed=np.array(skips.mean() if len(skips) else 0.0),
+            clock_usual=np.zeros(sites),
+        )  # fmt: skip
+        usual = replace(usual, clock_usual=_usual_case(usual._clock_case(coded), coded, sites))
+        return cls.from_arrays(usual.arrays(), known)  # what is stored is what is trained with
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Everything as plain float32 arrays."""
+        return {name: getattr(self, name).astype(np.float32) for name in self.__slots__}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, npt.NDArray[Any]], known: Vocabulary) -> Self:
+        """What `arrays` gave.
+
+        Raises:
+            ArtifactError: An array is missing or has another shape than the vocabulary implies.
+        """
+        sites = len(known.sites) + 1
+        shapes = {
+            "steps": (_STEPS, _STEPS),
+            "lanes": (sites, sites),
+            "clocks": (sites, CLOCKS),
+            "origins": (len(known.products) + 1, sites),
+            "company": (_STEPS, _STEPS, len(_CAME) + 1, COMPANY),
+            "times": (_STEPS, _STEPS, sites, 3),
+            "hours": (sites, _STEPS, 24),
+            "again": (2,),
+            "missed": (),
+            "clock_usual": (sites,),
+        }
+        for name, shape in shapes.items():
+            got = arrays[name].shape if name in arrays else None
+            if got != shape:
+                raise ArtifactError(
+                    f"the table '{name}' of what is usual should have shape {shape}, got {got}; "
+                    "fetch the artifact again, or train anew"
+                )
+        return cls(**{name: arrays[name].astype(np.float64) for name in shapes})
+
+    def time_z(self, coded: Coded) -> Floats:
+        """Robust deviations of the log hours since the previous move; NaN where none is usual."""
+        middle, spread, count = self._time_table(coded)
+        z = (np.log(np.maximum(coded.with_whom.hours, 1e-3)) - middle) / spread
+        return np.where(count >= 5, z, np.nan)
+
+    def _time_table(self, coded: Coded) -> tuple[Floats, Floats, Floats]:
+        """Middle and spread of log hours at each event's site, drawn to those of all sites."""
+        before, step = _came_from(coded), coded.step
+        table, pooled = self.times[before, step, coded.site], self.times[before, step, 0]
+        own = table[:, 2] / (table[:, 2] + _BELIEF)
+        middle = own * table[:, 0] + (1 - own) * pooled[:, 0]
+        spread = np.sqrt(own * table[:, 1] ** 2 + (1 - own) * pooled[:, 1] ** 2)
+        return middle, np.maximum(spread, _LEAST_SPREAD), pooled[:, 2]
+
+    def surprise(self, coded: Coded) -> dict[str, Floats]:
+        """Nats by which each event departs from what is usual, one array per aspect."""
+        whom, before = coded.with_whom, _came_from(coded)
+        move = ~whom.again
+        moved = move & (whom.before >= 0)
+        start = move & (whom.before < 0)
+        from_site = coded.site[whom.before]
+        return {
+            "step": np.where(move, _rare(self.steps[before], coded.step), 0.0),
+            "lane": np.where(
+                moved & (from_site != coded.site), _rare(self.lanes[from_site], coded.site), 0.0
+            ),
+            "clock": np.where(move, self._clock(coded.site, coded.clock), 0.0),
+            "origin": np.where(
+                start & (coded.product > 0) & (coded.site > 0),
+                _rare(self.origins[coded.product], coded.site),
+                0.0,
+            ),
+            "company": np.where(
+                moved,
+                _rare(self.company[before, coded.step, came_in(coded)], company(coded)),
+                0.0,
+            ),
+        }
+
+    def _clock(self, site: Ints, clock: Ints) -> Floats:
+        shares = self._clock_shares()
+        best = shares.max(axis=1)
+        nats: Floats = np.log(best[site] / shares[site, clock])
+        return nats
+
+    def _clock_shares(self) -> Floats:
+        """Share of a site's batches by hour, neighbours helping, drawn to that of all sites."""
+        counts = _near(self.clocks.reshape(-1, 3, 24)).reshape(-1, CLOCKS)
+        shares: Floats = (counts + 0.3 / CLOCKS) / (counts.sum(axis=1, keepdims=True) + 0.3)
+        return shares
+
+    def missed_together(self, coded: Coded) -> Floats:
+        """Nats against chance that so many of a batch lack the same link; 0 where none is missed.
+
+        One item in a hundred is missed by a reader; a third of a batch is not.
+        """
+        whom = coded.with_whom
+        lacking = _skips(coded) & (whom.here > 1)
+        expected = np.maximum(whom.here * max(float(self.missed), 1e-4), 1e-3)
+        many = whom.alike.astype(np.float64)
+        # Chernoff's bound on the Poisson tail
+        nats = many * np.log(many / expected) - many + expected
+        return np.where(lacking & (many > expected), nats, 0.0)
+
+    def clock_ahead(self, coded: Coded) -> Floats:
+        """Nats for the site's clock running hours ahead, from all its days so far.
+
+        A running sum of log-likelihood ratios that never falls below 0 (CUSUM; Page 1954): of the
+        hours of the day, and of the hours on the road, which grow by what the clock is ahead. What
+        history itself showed at the same site is taken off.
+        """
+        case = self._clock_case(coded)
+        return np.maximum(case - self.clock_usual[coded.site], 0.0)
+
+    def _clock_case(self, coded: Coded) -> Floats:
+        scans = _batches(coded)
+        scans = scans[(coded.step[scans] > 1) & (coded.site[scans] > 0)]
+        order = scans[np.lexsort((coded.second[scans], coded.site[scans]))]
+        result = np.zeros(len(coded))
+        if not len(order):
+            return result
+        site, days = coded.site[order], coded.second[order] // 86_400
+        at, every = _in_order(site, coded.second[order]), _in_order(coded.site, coded.second)
+        where = np.searchsorted(at, every, "right") - 1
+        ratios = self._hour_ratios(coded, order), self._road_ratios(coded, order)
+        for hours, road in zip(*ratios, strict=True):
+            case = _running_case(site, days, hours + road)
+            case[hours + road < _AGAINST] = 0.0  # this scan itself speaks for a right clock
+            result = np.maximum(result, case[where])
+        known = (coded.site > 0) & (where >= 0) & (site[where] == coded.site)
+        return np.where(known, result, 0.0)
+
+    def _hour_ratios(self, coded: Coded, at: Ints) -> list[Floats]:
+        """Per shift: log-likelihood ratio of the hour of day, shifted against not."""
+        whole = _near(self.hours)
+        pooled = whole.sum(axis=1, keepdims=True) + 0.02
+        pooled /= pooled.sum(axis=2, keepdims=True)
+        count = whole.sum(axis=2, keepdims=True)
+        shares = np.maximum((whole + 10 * pooled) / (count + 10), 1e-3)
+        own = shares[coded.site[at], coded.step[at]]
+        hour, row = coded.clock[at] % 24, np.arange(len(at))
+        return [
+            np.clip(np.log(own[row, (hour - shift) % 24] / own[row, hour]), -_LIMIT, _LIMIT)
+            for shift in _SHIFTS
+        ]
+
+    def _road_ratios(self, coded: Coded, at: Ints) -> list[Floats]:
+        """Per shift: log-likelihood ratio of the hours on the road, shorter by it against not."""
+        middle, spread, _ = (part[at] for part in self._time_table(coded))
+        hours, before = coded.with_whom.hours[at], coded.with_whom.before[at]
+        road = (before >= 0) & (coded.site[before] != coded.site[at]) & (hours < _ROAD_HOURS)
+        hours = np.maximum(np.where(road, hours, 1.0), _SHORT)
+        spread = np.maximum(spread, 0.2)
+        own = np.minimum(((np.log(hours) - middle) / spread) ** 2, 16.0)
+        ratios = []
+        for shift in _SHIFTS:
+            less = np.maximum(hours - shift, _SHORT)
+            other = np.minimum(((np.log(less) - middle) / spread) ** 2, 16.0)
+            ratio = np.clip((own - other) / 2 - np.log(less / hours), -_LIMIT, _LIMIT)
+            ratios.append(np.where(road, ratio, 0.0))
+        return ratios
+
+
+def _usual_case(case: Floats, coded: Coded, sites: int) -> Floats:
+    """Per site, the highest case in history, up to a limit: a wrong clock of old is no excuse."""
+    highest = np.zeros(sites)
+    np.maximum.at(highest, coded.site, case)
+    return np.minimum(highest, _MOST_USUAL)
+
+
+def _running_case(site: Ints, day: Ints, ratio: Floats) -> Floats:
+    """The running case per scan: days before, each capped, plus the capped day so far."""
+    if not len(site):
+        return ratio
+    new_day = np.ones(len(site), bool)
+    new_day[1:] = (site[1:] != site[:-1]) | (day[1:] != day[:-1])
+    number = np.cumsum(new_day) - 1
+    total = np.cumsum(ratio)
+    start = np.flatnonzero(new_day)
+    base = total[start] - ratio[start]
+    today = np.minimum(total - base[number], _LIMIT)  # a right clock is soon believed again
+    last = np.append(start[1:], len(site)) - 1
+    daily = today[last]
+    first = np.ones(len(start), bool)
+    first[1:] = site[start][1:] != site[start][:-1]
+    before = np.zeros(len(start))
+    case = 0.0
+    for i, (new, value) in enumerate(zip(first.tolist(), daily.tolist(), strict=True)):
+        case = 0.0 if new else case
+        before[i] = case
+        case = max(0.0, case + value)
+    # one day alone is a slow day: without earlier evidence, today counts for nothing
+    return np.where(before[number] > 0, np.maximum(before[number] + today, 0.0), 0.0)
+
+
+def _in_order(site: Ints, second: Ints) -> Ints:
+    """A number that orders by site, then time; the same scale for any selection of events."""
+    key: Ints = site * 100_000_000_000 + second
+    return key
+
+
+def _batches(coded: Coded) -> Ints:
+    """One event of each batch, as it came from one step: what a batch does is one observation."""
+    moves = np.flatnonzero(~coded.with_whom.again)
+    pair = _pair(coded.with_whom.group, _came_from(coded))[moves]
+    return moves[np.unique(pair, return_index=True)[1]]
+
+
+def _near(counts: Floats) -> Floats:
+    """Counts by hour (the last axis), each hour sharing with its neighbours."""
+    near: Floats = 0.5 * counts + 0.25 * (np.roll(counts, 1, -1) + np.roll(counts, -1, -1))
+    return near
+
+
+def _came_from(coded: Coded) -> Ints:
+    """Step of the previous move; 0 at the start of a journey."""
+    return np.where(coded.with_whom.before >= 0, coded.step[coded.with_whom.before], 0)
+
+
+def _skips(coded: Coded) -> npt.NDArray[np.bool_]:
+    """Moves that miss at least one of the ten stages."""
+    before = _came_from(coded)
+    return (before > 0) & (coded.step > before + 1) & (coded.step < AGAIN - 1)
+
+
+def _pair(first: Ints, second: Ints) -> Ints:
+    low = int(second.min(initial=0))
+    paired: Ints = first * (int(second.max(initial=0)) - low + 1) + (second - low)
+    return paired
+
+
+def _count(parts: tuple[Ints, ...], shape: tuple[int, ...]) -> Floats:
+    flat = np.ravel_multi_index(parts, shape)
+    return np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape).astype(np.float64)
+
+
+def _origins(coded: Coded, moves: Ints, shape: tuple[int, int]) -> Floats:
+    starts = moves[(coded.with_whom.before[moves] < 0) & (coded.step[moves] == 1)]
+    return _count((coded.product[starts], coded.site[starts]), shape)
+
+
+def _rare(counts: Floats, chosen: Ints) -> Floats:
+    """log(share of the most frequent / share of the chosen) per row, smoothed by half a count."""
+    best = counts.max(axis=1)
+    picked = counts[np.arange(len(counts)), chosen]
+    nats: Floats = np.log((best + 0.5) / (picked + 0.5))
+    return nats
+
+
+def _middle(logs: Floats) -> tuple[float, float]:
+    middle = float(np.median(logs))
+    return middle, max(_MAD_TO_SIGMA * float(np.median(np.abs(logs - middle))), _LEAST_SPREAD)
+
+
+def _times(coded: Coded, moved: Ints, sites: int) -> Floats:
+    """Median, spread and count of log hours per steps and site; site 0 pools all sites."""
+    table = np.zeros((_STEPS, _STEPS, sites, 3))
+    table[..., 1] = 1.0
+    before, step, site = _came_from(coded)[moved], coded.step[moved], coded.site[moved]
+    logs = np.log(np.maximum(coded.with_whom.hours[moved], 1e-3))
+    for at in (np.zeros_like(site), site):
+        key = np.ravel_multi_index((before, step, at), (_STEPS, _STEPS, sites))
+        order = np.argsort(key, kind="stable")
+        starts = np.flatnonzero(np.diff(key[order], prepend=-1))
+        for part in np.split(order, starts[1:]):
+            if len(part):
+                place = before[part[0]], step[part[0]], at[part[0]]
+                table[place] = (*_middle(logs[part]), len(part))
+    return table
