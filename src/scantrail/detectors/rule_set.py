@@ -13,12 +13,12 @@ import numpy.typing as npt
 import polars as pl
 
 from scantrail.detectors.rule import Bound, Found, Rule, RuleSettings
-from scantrail.ingest.epc import decompose_in_any_order
+from scantrail.detectors.scans import Array, Scans, Scored
 from scantrail.lanes import Network
 from scantrail.vocabulary.findings import score_column
 from scantrail.vocabulary.protocols import FOUND, Findings, Journeys
 
-_TEXTS: Final = ("business_step", "event_type")
+_NOTHING: Final = pl.DataFrame(schema=FOUND)
 
 
 @dataclass(frozen=True)
@@ -59,74 +59,48 @@ class RuleSet:
         """The score columns, in the order of the rules."""
         return tuple(score_column(rule.kind) for rule in self.rules)
 
-    @cached_property
-    def _scores(self) -> list[pl.Expr]:
-        return [
-            rule.score(self.bound).cast(pl.Float64).alias(score_column(rule.kind))
-            for rule in self.rules
-        ]
-
-    @cached_property
-    def _per_code(self) -> dict[str, pl.Expr]:
-        return {
-            name: expression
-            for rule in self.rules
-            for name, expression in rule.per_code(self.bound).items()
-        }
-
-    @cached_property
-    def _code_words(self) -> dict[str, pl.Expr]:
-        return {
-            name: expression
-            for rule in self.rules
-            for name, expression in rule.code_words(self.bound).items()
-        }
-
-    @cached_property
-    def _per_event(self) -> dict[str, pl.Expr]:
-        return {
-            name: expression
-            for rule in self.rules
-            for name, expression in rule.per_event(self.bound).items()
-        }
-
-    @cached_property
-    def _texts(self) -> list[str]:
-        """The events' own words that these rules look at."""
-        used = [expression.meta.root_names() for expression in self._per_event.values()]
-        return sorted(set(_TEXTS) & {name for names in used for name in names})
-
     def judge(self, journeys: Journeys) -> Findings:
         """Score every event by every rule."""
-        codes, at = decompose_in_any_order(journeys.codes)
-        epc = pl.Series(at[journeys.linked["epc"].to_numpy()])
-        spread = [column.gather(epc) for column in codes.select_seq(**self._per_code).get_columns()]
-        if self._texts:
-            here = np.searchsorted(journeys.events["row"], journeys.linked["row"])
-            spread += journeys.events.select(self._texts)[here].get_columns()
-        frame = journeys.linked.hstack(spread).with_columns_seq(**self._per_event)
-        frame = frame.with_columns_seq(self._scores)  # a score may be the same for all events
-        scores = frame.select(self.columns)
-        highest = reduce(np.fmax, (column.to_numpy() for column in scores))
-        places = np.flatnonzero(highest > 0)
+        if not len(journeys.linked):
+            return Findings(_scores(self.columns, [np.empty(0)] * len(self.rules)), _NOTHING)
+        scans = Scans(journeys)
+        scored = [rule.score(self.bound, scans) for rule in self.rules]
+        scores = _scores(self.columns, [one.score for one in scored])
+        places = np.flatnonzero(reduce(np.logical_or, (one.score > 0 for one in scored)))
         if not len(places):
-            return Findings(scores, pl.DataFrame(schema=FOUND))
-        told = frame[places]
-        if self._code_words:
-            told = told.hstack(codes.select_seq(**self._code_words)[epc[places]])
-        found = _Names(journeys).of(told, places)
-        return Findings(scores, self._found(found))
+            return Findings(scores, _NOTHING)
+        found = _Names(journeys).of(places)
+        return Findings(scores, self._claims(found, [_picked(one, places) for one in scored]))
 
-    def _found(self, events: list[Found]) -> pl.DataFrame:
+    def _claims(
+        self, found: list[Found], picked: list[tuple[list[float], list[Found]]]
+    ) -> pl.DataFrame:
         """A claim for each event and rule that fired."""
-        scored = [(rule, score_column(rule.kind)) for rule in self.rules]
+        told = list(zip(self.rules, picked, strict=True))
         claims = [
-            (event["row"], rule.kind.value, score, *rule.words(self.bound, event), rule.runbook)
-            for event in events
-            for rule, name in scored
-            if (score := event[name]) is not None and score > 0
-        ]
+            (event["row"], rule.kind.value, scores[i],
+             *rule.words(self.bound, event | facts[i]), rule.runbook)
+            for i, event in enumerate(found)
+            for rule, (scores, facts) in told
+            if scores[i] > 0
+        ]  # fmt: skip
         return pl.DataFrame(claims, schema=FOUND, orient="row")
+
+
+def _scores(columns: tuple[str, ...], scores: list[Array]) -> pl.DataFrame:
+    return pl.DataFrame(
+        [
+            pl.Series(name, score.astype(np.float64, copy=False), nan_to_null=True)
+            for name, score in zip(columns, scores, strict=True)
+        ]
+    )
+
+
+def _picked(scored: Scored, places: Array) -> tuple[list[float], list[Found]]:
+    """A rule's scores and facts of the events at these places."""
+    facts = [values[places].tolist() for values in scored.facts.values()]
+    named = [dict(zip(scored.facts, values, strict=True)) for values in zip(*facts, strict=True)]
+    return scored.score[places].tolist(), named or [{}] * len(places)
 
 
 class _Names:
@@ -136,17 +110,20 @@ class _Names:
         self.journeys = journeys
         self.listed = dict(journeys.names.iter_rows())
 
-    def of(self, frame: pl.DataFrame, places: npt.NDArray[np.int64]) -> list[Found]:
+    def of(self, places: Array) -> list[Found]:
         """The events at these places of `linked`, with names for them and those before them."""
-        rows = self.journeys.linked["row"].to_numpy()
+        linked = self.journeys.linked
+        rows = linked["row"].to_numpy()
         here = self._labels(rows[places])
         # of a journey's first event the one before is another item's; no rule speaks of it then
         there = self._labels(rows[np.maximum(places - 1, 0)])
+        frame = linked[places]
+        items = self.journeys.codes.gather(frame["epc"]).to_list()
         told = frame.drop("time", "local", "prev_time").rows(named=True)
-        for event, (code, place, step, at), (_, prev_place, prev_step, prev_at) in zip(
-            told, here, there, strict=True
+        for event, item, (code, place, step, at), (_, prev_place, prev_step, prev_at) in zip(
+            told, items, here, there, strict=True
         ):
-            event |= {"epc_code": code, "here": place, "step": step, "at": at}
+            event |= {"epc_code": code, "item": item, "here": place, "step": step, "at": at}
             event |= {"there": prev_place, "prev_step": prev_step, "prev_at": prev_at}
         return told
 

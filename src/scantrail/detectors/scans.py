@@ -1,0 +1,124 @@
+"""Linked events as arrays: what rules look at.
+
+Unknown is NaN, in every column. A comparison with NaN is false, so a rule asks for what it knows
+(`x == 0`, `x < y`, `scans.moved`) and never negates a comparison: unknown then fires nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from scantrail.ingest.epc import Code, kinds_of
+from scantrail.vocabulary.chain import Direction
+from scantrail.vocabulary.protocols import Journeys
+
+Array = npt.NDArray[Any]
+Flags = npt.NDArray[np.bool_]
+
+
+class Scans:
+    """The events of some journeys, one value per event in the order of `journeys.LINKED`."""
+
+    def __init__(self, journeys: Journeys) -> None:
+        self.journeys = journeys
+        self._columns: dict[str, Array] = {}
+
+    def __getitem__(self, name: str) -> Array:
+        """A column of `journeys.LINKED`, (n,); one that holds nulls is float, with NaN for them."""
+        if name not in self._columns:
+            self._columns[name] = _array(self.journeys.linked[name])
+        return self._columns[name]
+
+    def says(self, column: str, word: str) -> Flags:
+        """Whether an event's own `column` of `vocabulary.events.EVENTS` is this word, (n,)."""
+        events = self.journeys.events
+        at = np.searchsorted(events["row"].to_numpy(), self["row"])
+        said: Flags = (events[column] == word).fill_null(value=False).to_numpy()[at]
+        return said
+
+    def of_codes(self, judge: Callable[[Code], tuple[float, ...]]) -> Iterable[Array]:
+        """What depends on the event's code alone, as (n,) float64 arrays.
+
+        Args:
+            judge: Some numbers, for a code. It is asked once for all codes of one kind (see
+                `epc.kinds_of`), so it may look at nothing in which these differ.
+        """
+        kinds, at = self._kinds
+        table = np.array([judge(code) for code in kinds], np.float64)
+        return (column[at] for column in table.T)
+
+    @cached_property
+    def _kinds(self) -> tuple[list[Code], Array]:
+        kinds, at = kinds_of(self.journeys.codes)
+        return kinds, at[self["epc"]]
+
+    @cached_property
+    def day(self) -> Array:
+        """The calendar day at the site, in days since 1970-01-01."""
+        local = self["local"]
+        return np.where(np.isnat(local), np.nan, local.astype("datetime64[D]").astype(np.int64))
+
+    @cached_property
+    def moved(self) -> Flags:
+        """Scanned at another known place than before."""
+        place, before = self["place"], self["prev_place"]
+        apart: Flags = (place < before) | (place > before)
+        return apart
+
+    @cached_property
+    def arrived_before_leaving(self) -> Flags:
+        """Left the last site only after it had come in at the next: time ran backwards."""
+        crossed: Flags = (self["prev_direction"] == Direction.IN) & (
+            self["direction"] == Direction.OUT
+        )
+        back = (self["prev_tier"] > self["tier"]) & crossed & self.moved
+        made_late: Flags = (self["stage"] == 0) & (self["prev_stage"] == 1)
+        return back | made_late
+
+    def read_again(self, minutes: float) -> Flags:
+        """The same words at the same place within some minutes: a double read, no second event."""
+        same = (self["place"] == self["prev_place"]) & (self["words"] == self["prev_words"])
+        again: Flags = same & (self["hours"] * 60 <= minutes)
+        return again
+
+
+class Scored(NamedTuple):
+    """What a rule says of all events: `score` (n,), and facts (n,) that its words need besides."""
+
+    score: Array
+    facts: dict[str, Array]
+
+
+def first_of(*cases: tuple[Array, Array | float], otherwise: Array | float = 0.0) -> Array:
+    """For each event the value of the first case that holds, (n,) float64.
+
+    >>> first_of((np.array([True, False]), 1.0), (np.array([True, True]), 2.0))
+    array([1., 2.])
+    """
+    chosen = np.empty(len(cases[0][0]))
+    chosen[:] = otherwise
+    for holds, value in reversed(cases):
+        np.copyto(chosen, value, where=holds)
+    return chosen
+
+
+def looked_up(places: Array, table: Array, unknown: float) -> Array:
+    """The value at each place of a table, `unknown` where the place is NaN; (n,) float64.
+
+    >>> looked_up(np.array([1, np.nan]), np.array([5.0, 7.0]), 9)
+    array([7., 9.])
+    """
+    known = places >= 0
+    return np.append(table, unknown)[np.where(known, places, len(table)).astype(np.int64)]
+
+
+def _array(column: pl.Series) -> Array:
+    if column.dtype == pl.Boolean and column.null_count():
+        column = column.cast(pl.Float32)
+    return column.to_numpy()
