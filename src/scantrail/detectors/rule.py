@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
+from scantrail.detectors.found import Found
 from scantrail.detectors.scans import Scans, Scored
 from scantrail.vocabulary.findings import AnomalyKind, Cause
 
@@ -86,13 +87,6 @@ class Case:
     scans: tuple[Scan, ...]
     scores: tuple[float | None, ...]
     epc: str = "001.8804823.1293291.010004.20250701.000004002"
-
-
-#: A found event for `Rule.words`: its columns of `journeys.LINKED` (times aside), the rule's own
-#: facts (`Scored.facts`), and what people call it and the event before: `here`, `there` (places),
-#: `step`, `prev_step`, `at`, `prev_at` (local times), `epc_code`, and `item`, the code as it was
-#: spelled first.
-Found = dict[str, Any]
 
 
 class Words(NamedTuple):

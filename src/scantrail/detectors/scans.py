@@ -6,9 +6,10 @@ Unknown is NaN, in every column. A comparison with NaN is false, so a rule asks 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Hashable, Iterable
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,47 +17,73 @@ import polars as pl
 
 from scantrail.ingest.epc import Code, kinds_of
 from scantrail.vocabulary.chain import Direction
-from scantrail.vocabulary.protocols import Journeys
+
+_SMALL: Final = (pl.Boolean, pl.Int8, pl.UInt8, pl.Float32)  # what a Float32 holds exactly
+_FEW: Final = 2000  # events; of so few, nulls are sooner filled one by one
 
 Array = npt.NDArray[Any]
 Flags = npt.NDArray[np.bool_]
 
 
-class Scans:
-    """The events of some journeys, one value per event in the order of `journeys.LINKED`."""
+class CodesJudged:
+    """Codes, and what rules say of each kind of them, which is computed once."""
 
-    def __init__(self, journeys: Journeys) -> None:
-        self.journeys = journeys
+    def __init__(self, codes: pl.Series) -> None:
+        self._kinds, self.kind = kinds_of(codes)
+        self._judged: dict[Hashable, Array] = {}
+
+    def judged(self, judge: Callable[[Code, Any], tuple[float, ...]], given: Hashable) -> Array:
+        """The numbers that `judge` gives, (numbers, kinds) float64."""
+        key = judge, given
+        if key not in self._judged:
+            table = [judge(code, given) for code in self._kinds]
+            self._judged[key] = np.array(table, np.float64).T.copy()
+        return self._judged[key]
+
+
+class Scans:
+    """The events of some whole journeys, one value per event in the order of `linked`."""
+
+    def __init__(self, linked: pl.DataFrame, events: pl.DataFrame, codes: CodesJudged) -> None:
+        """Look at linked events.
+
+        Args:
+            linked: `journeys.LINKED`, n rows.
+            events: `vocabulary.events.EVENTS`, in row order, those of `linked` among them.
+            codes: The codes that `linked`'s `epc` indexes.
+        """
+        self._linked, self._events, self._codes = linked, events, codes
         self._columns: dict[str, Array] = {}
+
+    def __len__(self) -> int:
+        """How many events."""
+        return len(self._linked)
 
     def __getitem__(self, name: str) -> Array:
         """A column of `journeys.LINKED`, (n,); one that holds nulls is float, with NaN for them."""
         if name not in self._columns:
-            self._columns[name] = _array(self.journeys.linked[name])
+            self._columns[name] = _array(self._linked[name])
         return self._columns[name]
 
     def says(self, column: str, word: str) -> Flags:
         """Whether an event's own `column` of `vocabulary.events.EVENTS` is this word, (n,)."""
-        events = self.journeys.events
+        events = self._events
         at = np.searchsorted(events["row"].to_numpy(), self["row"])
         said: Flags = (events[column] == word).fill_null(value=False).to_numpy()[at]
         return said
 
-    def of_codes(self, judge: Callable[[Code], tuple[float, ...]]) -> Iterable[Array]:
+    def of_codes(
+        self, judge: Callable[[Code, Any], tuple[float, ...]], given: Hashable = None
+    ) -> Iterable[Array]:
         """What depends on the event's code alone, as (n,) float64 arrays.
 
         Args:
-            judge: Some numbers, for a code. It is asked once for all codes of one kind (see
-                `epc.kinds_of`), so it may look at nothing in which these differ.
+            judge: Some numbers for a code and what is `given`. It is asked once for all codes of
+                one kind (see `epc.kinds_of`), so it may look at nothing in which these differ.
+            given: What else `judge` needs, such as thresholds.
         """
-        kinds, at = self._kinds
-        table = np.array([judge(code) for code in kinds], np.float64)
-        return (column[at] for column in table.T)
-
-    @cached_property
-    def _kinds(self) -> tuple[list[Code], Array]:
-        kinds, at = kinds_of(self.journeys.codes)
-        return kinds, at[self["epc"]]
+        at = self._codes.kind[self["epc"]]
+        return (column[at] for column in self._codes.judged(judge, given))
 
     @cached_property
     def day(self) -> Array:
@@ -119,6 +146,8 @@ def looked_up(places: Array, table: Array, unknown: float) -> Array:
 
 
 def _array(column: pl.Series) -> Array:
-    if column.dtype == pl.Boolean and column.null_count():
-        column = column.cast(pl.Float32)
+    if column.null_count() and not column.dtype.is_temporal():
+        column = column.cast(pl.Float32 if column.dtype in _SMALL else pl.Float64)
+        if len(column) > _FEW:  # NumPy would look at each null by itself
+            column = column.fill_null(math.nan)
     return column.to_numpy()

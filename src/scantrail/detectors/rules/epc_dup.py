@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from scantrail.detectors.rule import Bound, Case, Found, Rule, Words
+from scantrail.detectors.found import Found
+from scantrail.detectors.rule import Bound, Case, Rule, Words
 from scantrail.detectors.scans import Scans, Scored, first_of
 from scantrail.vocabulary.findings import AnomalyKind, Cause
 

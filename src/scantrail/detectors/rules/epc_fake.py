@@ -8,7 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from scantrail.detectors.rule import Bound, Case, Found, Rule, RuleSettings, Words
+from scantrail.detectors.found import Found
+from scantrail.detectors.rule import Bound, Case, Rule, RuleSettings, Words
 from scantrail.detectors.scans import Scans, Scored, first_of
 from scantrail.ingest.epc import Code, decompose_one
 from scantrail.vocabulary.findings import AnomalyKind, Cause
@@ -18,7 +19,7 @@ _EPOCH: Final = date(1970, 1, 1)
 
 def _score(bound: Bound, scans: Scans) -> Scored:
     s = bound.settings
-    points, doubt, made = scans.of_codes(lambda code: _judge(code, s))
+    points, doubt, made = scans.of_codes(_judge, s)
     age = scans.day - made
     future, old = age < 0, age > s.max_age_days
     dated = points + first_of((future, s.date_score), (old, s.age_score))

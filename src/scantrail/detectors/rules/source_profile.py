@@ -44,7 +44,7 @@ def fake_score(_: Bound, scans: Scans) -> Scored:
     return Scored(first_of((hopeless, 100.0), otherwise=np.minimum(total, 100)), {})
 
 
-def _judge(code: Code) -> tuple[float, float, float]:
+def _judge(code: Code, _: None) -> tuple[float, float, float]:
     """What is wrong with a code whenever it is scanned.
 
     Returns:
@@ -100,7 +100,7 @@ def _location(_: Bound, scans: Scans) -> Scored:
 
 def _no_jump(_: Bound, scans: Scans) -> Scored:
     """Computed by the earlier service, but never answered."""
-    return Scored(np.zeros(len(scans["row"])), {})
+    return Scored(np.zeros(len(scans)), {})
 
 
 def _rule(kind: AnomalyKind, score: Callable[[Bound, Scans], Scored], reason: str) -> Rule:
