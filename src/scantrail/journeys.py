@@ -71,10 +71,11 @@ _GS1_SPELLING: Final = r"^(?:urn:|\]|\(|[Hh][Tt]{2}[Pp]|[0-9]{8})"  # what looks
 Arrays = dict[str, npt.NDArray[Any]]
 _Ints = npt.NDArray[np.int64]
 _MICROSECONDS: Final = np.int64(60_000_000)  # in a minute
-_MICROSECONDS_PER_HOUR: Final = 3_600_000_000
+_HOURS_PER_MICROSECOND: Final = 1 / 3_600_000_000
 _FEW: Final = 2000  # texts; so few are counted sooner one by one
 _FEW_WORDS: Final = 256  # distinct steps or types of a log; more is free text
 _NONE: Final = -1  # in integer arrays: null
+_IN: Final = int(Direction.IN)
 _NULLABLE: Final = ("site", "place", "tier", "stage")
 
 #: Stage of (tier, direction), -1 where there is none.
@@ -96,16 +97,24 @@ def link(events: pl.DataFrame, network: Network) -> tuple[pl.DataFrame, pl.Serie
         indexes.
     """
     epc, codes = _one_code_per_item(*_codes(events["epc_code"]))
-    known = _known(events, network) | {"epc": epc}
+    words, meanings = _words(events)
+    known = {
+        "epc": epc,
+        "time": events["time"].cast(pl.Int64).to_numpy(),
+        "place": _places(events, network),
+        "words": words,
+    }
+    known["stage"] = _stages(known, meanings, network)
     order = _order(events, known)
     ordered = {name: values[order] for name, values in known.items()}
     ordered["row"] = events["row"].to_numpy()[order]
     ordered["local"] = ordered["time"] + events["offset"].to_numpy()[order] * _MICROSECONDS
+    ordered |= _facts(ordered, meanings, network)
     same = np.zeros(len(order), bool)
     same[1:] = ordered["epc"][1:] == ordered["epc"][:-1]
-    columns = ordered | _history(ordered, same) | _seconds(ordered, same, network)
-    columns |= _lanes(ordered, same, network)
-    return _frame(columns, same), codes
+    ordered |= _history(ordered, same) | _seconds(ordered, same, network)
+    ordered |= _lanes(ordered, same, network)
+    return _frame(ordered, same), codes
 
 
 def _one_code_per_item(
@@ -149,37 +158,24 @@ def _texts(kind: pl.Categorical, count: int) -> pl.Series:
     return numbers.to_frame().select(pl.col("t").cat.to(kind).cast(pl.String)).to_series()
 
 
-def _known(events: pl.DataFrame, network: Network) -> Arrays:
-    """Each event's own facts as arrays, in input order; -1 stands for null."""
-    words, steps, types = _words(events)
-    meanings = [meaning(step, kind) for step in steps for kind in types]
-    tiers = np.array([m.tiers for m in meanings], np.uint8)[words]
-    direction = np.array([m.direction for m in meanings], np.int8)[words]
-    stage = np.array([_NONE if m.stage is None else m.stage for m in meanings], np.int8)[words]
-    place = _places(events, network)
-    site = np.where(place < len(network.sites), place, _NONE).astype(np.int32)
-    tier = network.sites.tier[site]  # index -1 is the row of the unknown site
-    if (tier < 0).any():
-        single = np.array([_single(m.tiers) for m in meanings], np.int8)[words]
-        tier = np.where(tier < 0, single, tier)
-    open_stage = (stage < 0) & (tier >= 0)
-    if open_stage.any():
-        stage = np.where(open_stage, _STAGE_TABLE[tier, direction], stage)
-    return {
-        "time": events["time"].to_physical().to_numpy(),
-        "site": site,
-        "place": place,
-        "tier": tier,
-        "step_fits": (tiers == 0)
-        | (site < 0)
-        | (tier < 0)
-        | ((tiers >> np.maximum(tier, 0)) & 1 > 0),
-        "stage": stage,
-        "direction": direction,
-        "is_sale": np.array([m.is_sale for m in meanings], bool)[words],
-        "is_return": np.array([m.is_return for m in meanings], bool)[words],
-        "words": words,
+def _words(events: pl.DataFrame) -> tuple[npt.NDArray[np.uint32], Arrays]:
+    """A code per event for its step and type, and what each code means.
+
+    The meanings are arrays that the code indexes: `tiers` is a bit set, `tier` the only one in it;
+    -1 stands for null.
+    """
+    step, steps = _telling(*_codes(events["business_step"]))
+    kind, types = _telling(*_codes(events["event_type"]))
+    told = [meaning(one, other) for one in steps for other in types]
+    meanings = {
+        "tiers": np.array([m.tiers for m in told], np.uint8),
+        "tier": np.array([_single(m.tiers) for m in told], np.int8),
+        "direction": np.array([m.direction for m in told], np.int8),
+        "stage": np.array([_NONE if m.stage is None else m.stage for m in told], np.int8),
+        "is_sale": np.array([m.is_sale for m in told], bool),
+        "is_return": np.array([m.is_return for m in told], bool),
     }
+    return step * np.uint32(len(types)) + kind, meanings
 
 
 def _single(tiers: int) -> int:
@@ -187,13 +183,39 @@ def _single(tiers: int) -> int:
     return tiers.bit_length() - 1 if tiers.bit_count() == 1 else _NONE
 
 
-def _words(
-    events: pl.DataFrame,
-) -> tuple[npt.NDArray[np.uint32], list[str | None], list[str | None]]:
-    """A code per event for its step and type: `code = step * len(types) + type`."""
-    step, steps = _telling(*_codes(events["business_step"]))
-    kind, types = _telling(*_codes(events["event_type"]))
-    return step * np.uint32(len(types)) + kind, steps, types
+def _stages(known: Arrays, meanings: Arrays, network: Network) -> npt.NDArray[np.int8]:
+    """The stage that the words name, else the one of the site's tier; -1 where neither tells."""
+    stage: npt.NDArray[np.int8] = meanings["stage"][known["words"]]
+    unsaid = np.flatnonzero(stage < 0)
+    if len(unsaid):
+        words = known["words"][unsaid]
+        tier = _tiers(_sites(known["place"][unsaid], network), words, meanings, network)
+        stage[unsaid] = np.where(tier < 0, _NONE, _STAGE_TABLE[tier, meanings["direction"][words]])
+    return stage
+
+
+def _sites(place: npt.NDArray[np.int32], network: Network) -> npt.NDArray[np.int32]:
+    return np.where(place < len(network.sites), place, np.int32(_NONE))
+
+
+def _tiers(
+    site: npt.NDArray[np.int32], words: _Ints, meanings: Arrays, network: Network
+) -> npt.NDArray[np.int8]:
+    """The site's tier, else the only one that the words allow, else -1."""
+    tier: npt.NDArray[np.int8] = network.sites.tier[site]  # index -1: the unknown site
+    unknown = tier < 0
+    return np.where(unknown, meanings["tier"][words], tier) if unknown.any() else tier
+
+
+def _facts(ordered: Arrays, meanings: Arrays, network: Network) -> Arrays:
+    """What place and words of each event say."""
+    words = ordered["words"]
+    site = _sites(ordered["place"], network)
+    tier = _tiers(site, words, meanings, network)
+    tiers = meanings["tiers"][words]
+    said = {name: meanings[name][words] for name in ("direction", "is_sale", "is_return")}
+    fits = (tiers == 0) | (site < 0) | (tier < 0) | ((tiers >> np.maximum(tier, 0)) & 1 > 0)
+    return {"site": site, "tier": tier, "step_fits": fits, **said}
 
 
 def _telling(
@@ -263,7 +285,7 @@ def _history(ordered: Arrays, same: npt.NDArray[np.bool_]) -> Arrays:
     starts = np.flatnonzero(~same).astype(np.uint32)
     lengths = np.diff(np.append(starts, len(same)))
     position = np.arange(len(same), dtype=np.uint32) - np.repeat(starts, lengths)
-    inbound = (ordered["direction"] == Direction.IN) * (ordered["stage"] + np.uint8(1))
+    inbound = (ordered["direction"] == _IN) * (ordered["stage"] + np.uint8(1))
     # EPC codes grow along the frame, so a running maximum of (code, stage) restarts by itself
     furthest = pl.Series((ordered["epc"] << np.uint32(4)) | inbound).cum_max().to_numpy()
     before = np.full(len(same), _NONE, np.int8)
@@ -338,26 +360,27 @@ def _lanes(ordered: Arrays, same: npt.NDArray[np.bool_], network: Network) -> Ar
 
 def _frame(columns: Arrays, same: npt.NDArray[np.bool_]) -> pl.DataFrame:
     """Arrays into `LINKED`: -1 becomes null, and previous values stand beside each event."""
-    frame = pl.DataFrame({**columns, "same": same}, nan_to_null=True)
-    return frame.select_seq(_LINK)
+    hours = np.diff(columns["time"], prepend=0) * _HOURS_PER_MICROSECOND
+    columns["hours"] = np.where(same, hours, np.nan)
+    return pl.DataFrame([_column(name, columns, same) for name in LINKED])
 
 
-def _expression(name: str) -> pl.Expr:
-    """How a column of `LINKED` comes from the arrays."""
-    if name == "hours":
-        elapsed = (pl.col("time") - pl.col("time").shift(1)) / _MICROSECONDS_PER_HOUR
-        return pl.when("same").then(elapsed).alias(name)
-    base = name.removeprefix("prev_")
-    value = pl.col(base)
-    if base != name:
-        value = value.shift(1)
-        known = pl.col("same") & (value >= 0) if base in _NULLABLE else pl.col("same")
-        value = pl.when(known).then(value)
-    elif base in _NULLABLE:
-        value = pl.when(value >= 0).then(value)
-    return value.cast(LINKED[name]).alias(name)
+def _column(name: str, columns: Arrays, same: npt.NDArray[np.bool_]) -> pl.Series:
+    dtype = LINKED[name]
+    if name in columns:
+        values, known = columns[name], None
+    else:
+        values = columns[name.removeprefix("prev_")]
+        values, known = np.concatenate([values[:1], values[:-1]]), same
+    if name.removeprefix("prev_") in _NULLABLE:
+        known = values >= 0 if known is None else known & (values >= 0)
+    series = pl.Series(name, values, nan_to_null=dtype in _FLOATS)
+    if series.dtype != dtype:
+        series = series.cast(dtype)
+    return series if known is None else series.zip_with(pl.Series(known), _NULL[dtype])
 
 
-_LINK: Final = [_expression(name) for name in LINKED]
+_FLOATS: Final = (pl.Float32, pl.Float64)
+_NULL: Final = {dtype: pl.Series([None], dtype=dtype) for dtype in set(LINKED.dtypes())}
 
 assert len(STAGE_TIER) == 10  # max_in_stage packs a stage into four bits

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from scantrail.vocabulary.protocols import Journeys
 
@@ -39,14 +40,16 @@ class Names(dict[str, list[Any]]):
     def __init__(self, journeys: Journeys, places: npt.NDArray[np.int64]) -> None:
         """Of the events at these places of `linked`."""
         super().__init__()
-        self._journeys, self._linked = journeys, journeys.linked[places]
+        self._journeys, self._at = journeys, pl.Series(places.astype(np.uint32))
         rows = journeys.linked["row"].to_numpy()
         self._here = self._found(rows[places])
         # of a journey's first event the one before is another item's; no rule speaks of it then
         self._there = self._found(rows[np.maximum(places - 1, 0)])
 
-    def _found(self, rows: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
-        return np.searchsorted(self._journeys.events["row"].to_numpy(), rows)
+    def _found(self, rows: npt.NDArray[np.uint32]) -> pl.Series:
+        """Where the events of these rows stand."""
+        at = np.searchsorted(self._journeys.events["row"].to_numpy(), rows)
+        return pl.Series(at.astype(np.uint32))
 
     def __missing__(self, name: str) -> list[Any]:
         """The column of that name."""
@@ -63,14 +66,14 @@ class Names(dict[str, list[Any]]):
         if name == "epc_code":
             return self._journeys.events["epc_code"][self._here].to_list()
         if name == "item":
-            return self._journeys.codes.gather(self._linked["epc"]).to_list()
-        return self._linked[name].to_list()
+            return self._journeys.codes[self._journeys.linked["epc"][self._at]].to_list()
+        return self._journeys.linked[name][self._at].to_list()
 
     @cached_property
     def _listed(self) -> dict[int, str]:
         return dict(self._journeys.names.iter_rows())
 
-    def _places(self, at: npt.NDArray[np.int64]) -> list[str]:
+    def _places(self, at: pl.Series) -> list[str]:
         events = self._journeys.events
         columns = (events[name][at].to_list() for name in ("scan_location", "location_id"))
         return [
@@ -78,15 +81,15 @@ class Names(dict[str, list[Any]]):
             for name, ident in zip(*columns, strict=True)
         ]
 
-    def _steps(self, at: npt.NDArray[np.int64]) -> list[str]:
+    def _steps(self, at: pl.Series) -> list[str]:
         events = self._journeys.events
         columns = (events[name][at].to_list() for name in ("event_type", "business_step"))
         return [kind or step or "an unnamed step" for kind, step in zip(*columns, strict=True)]
 
-    def _times(self, at: npt.NDArray[np.int64]) -> list[str]:
+    def _times(self, at: pl.Series) -> list[str]:
         events = self._journeys.events
-        offset = events["offset"].to_numpy()[at].astype("timedelta64[m]")
-        local = events["time"].to_physical().to_numpy()[at].astype("datetime64[us]") + offset
+        offset = events["offset"][at].to_numpy().astype("timedelta64[m]")
+        local = events["time"][at].cast(pl.Int64).to_numpy().astype("datetime64[us]") + offset
         return [text.replace("T", " ") for text in np.datetime_as_string(local, unit="s").tolist()]
 
 

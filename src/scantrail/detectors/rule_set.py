@@ -19,7 +19,7 @@ from scantrail.lanes import Network
 from scantrail.vocabulary.findings import score_column
 from scantrail.vocabulary.protocols import FOUND, Findings, Journeys
 
-_BLOCK: Final = 32_768  # events scored at once
+_BLOCK: Final = 131_072  # events scored at once
 _NOTHING: Final = pl.DataFrame(schema=FOUND)
 
 

@@ -168,7 +168,7 @@ def count_marks(source: Path | bytes, delimiter: str) -> Marks:
         delimiters += int(np.count_nonzero(codes == ord(delimiter)))
         has_null = has_null or b"\x00" in chunk
         has_quote = has_quote or b'"' in chunk
-        tail = (tail + chunk)[-_HEAD:]
+        tail = (tail + chunk[-_HEAD:])[-_HEAD:]
     end = tail[len(tail.rstrip(b" \r\n")) :]
     unended = not end.endswith(b"\n")
     lines += unended

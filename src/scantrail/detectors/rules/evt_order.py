@@ -6,8 +6,7 @@ import numpy as np
 
 from scantrail.detectors.found import Found
 from scantrail.detectors.rule import Bound, Case, Rule, Words
-from scantrail.detectors.scans import Array, Scans, Scored, first_of
-from scantrail.vocabulary.chain import Direction
+from scantrail.detectors.scans import IN, OUT, Array, Scans, Scored, first_of
 from scantrail.vocabulary.findings import AnomalyKind, Cause
 
 
@@ -32,7 +31,7 @@ def _score(bound: Bound, scans: Scans) -> Scored:
 def _in_after_out(scans: Scans) -> Array:
     """In at the place it just left, without ever having come in there before."""
     here_again = scans["place"] == scans["prev_place"]
-    turned = (scans["prev_direction"] == Direction.OUT) & (scans["direction"] == Direction.IN)
+    turned = (scans["prev_direction"] == OUT) & (scans["direction"] == IN)
     unseen = ~(scans["stage"] >= 0) | (scans["max_in_stage"] < scans["stage"])
     no_return = (scans["is_return"] == 0) & (scans["prev_is_return"] == 0)
     inverted: Array = here_again & turned & unseen & no_return

@@ -6,8 +6,7 @@ import numpy as np
 
 from scantrail.detectors.found import Found
 from scantrail.detectors.rule import Bound, Case, Rule, Words
-from scantrail.detectors.scans import Array, Scans, Scored, first_of
-from scantrail.vocabulary.chain import Direction
+from scantrail.detectors.scans import IN, OUT, Array, Scans, Scored, first_of
 from scantrail.vocabulary.findings import AnomalyKind, Cause
 
 
@@ -38,13 +37,12 @@ def _by_speed(bound: Bound, km: Array, hours: Array) -> Array:
 def _lane_z(scans: Scans) -> Array:
     """As the feature `features.travel.lane_z`: robust deviations from the lane's usual time."""
     hours, usual, spread = scans["hours"], scans["lane_hours"], scans["lane_log_spread"]
-    trip = scans.moved & (scans["direction"] == Direction.IN)
-    out = scans["prev_direction"] == Direction.OUT
+    trip = scans.moved & (scans["direction"] == IN)
+    out = scans["prev_direction"] == OUT
     made = (scans["prev_stage"] == 0) & (scans["stage"] == 1)
     known = trip & (out | made) & (hours > 0) & (usual > 0) & (spread > 0)
-    z = np.full(len(known), np.nan)
-    z[known] = np.log(hours[known] / usual[known]) / spread[known]
-    return z
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return first_of((known, np.log(hours / usual) / spread), otherwise=np.nan)
 
 
 def _by_lane(bound: Bound, scans: Scans, z: Array) -> Array:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from scantrail.detectors.found import Found
@@ -9,6 +11,10 @@ from scantrail.detectors.rule import Bound, Case, Rule, Words
 from scantrail.detectors.scans import Array, Scans, Scored, first_of
 from scantrail.vocabulary.chain import Tier
 from scantrail.vocabulary.findings import AnomalyKind, Cause
+
+#: Tiers that may not be passed over; hubs are optional in a chain.
+_NEEDED: Final = frozenset((int(Tier.WAREHOUSE), int(Tier.WHOLESALER)))
+_TIERS: Final = tuple(tier.name.lower() for tier in Tier)
 
 
 def _score(bound: Bound, scans: Scans) -> Scored:
@@ -38,10 +44,10 @@ def _tiers_back(scans: Scans) -> Array:
 
 
 def _skip(bound: Bound, scans: Scans) -> Array:
-    """Passes over the plant's warehouse or the wholesaler; hubs are optional in a chain."""
+    """Passes over a tier that the chain has and needs."""
     start, end = scans["prev_tier"], scans["tier"]
     skipped = np.zeros(len(end), bool)
-    for tier in bound.tiers & {Tier.WAREHOUSE, Tier.WHOLESALER}:
+    for tier in bound.tiers & _NEEDED:
         skipped |= (start < tier) & (end > tier)
     skipped &= scans["lane_trips"] < bound.settings.known_lane_trips
     return skipped
@@ -75,7 +81,7 @@ def _words(_: Bound, event: Found) -> Words:
 
 
 def _name(tier: int | None) -> str:
-    return "unknown tier" if tier is None else Tier(tier).name.lower()
+    return "unknown tier" if tier is None else _TIERS[tier]
 
 
 _RETAIL = ("2025-07-05 18:00:00", 5, "R_Stock_Inbound", "R_Stock_Inbound")

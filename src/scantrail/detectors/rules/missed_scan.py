@@ -8,8 +8,8 @@ import numpy as np
 
 from scantrail.detectors.found import Found
 from scantrail.detectors.rule import Bound, Case, Rule, Words
-from scantrail.detectors.scans import Array, Scans, Scored, first_of
-from scantrail.vocabulary.chain import Direction, Tier
+from scantrail.detectors.scans import IN, OUT, Array, Scans, Scored, first_of
+from scantrail.vocabulary.chain import Tier
 from scantrail.vocabulary.findings import AnomalyKind, Cause
 
 #: The tiers between plant and shop, with the first of the two stages of each.
@@ -43,8 +43,8 @@ def _missing_links(bound: Bound, scans: Scans) -> Array:
     for tier, first in _BETWEEN:
         if tier not in bound.tiers:  # the stages of a tier that the chain lacks are never missed
             skipped = skipped - 2 * ((before < first) & (stage > first + 1))
-    left = (scans["prev_direction"] == Direction.OUT) | (before == 0)  # a plant has no outbound
-    ends = 2 - left.astype(np.int8) - (scans["direction"] == Direction.IN)
+    left = (scans["prev_direction"] == OUT) | (before == 0)  # a plant has no outbound
+    ends = 2 - left.astype(np.int8) - (scans["direction"] == IN)
     known_lane = scans.moved & (scans["lane_trips"] >= bound.settings.known_lane_trips)
     return first_of((known_lane & (stage > before), np.minimum(ends, skipped)), otherwise=skipped)
 

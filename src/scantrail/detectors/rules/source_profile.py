@@ -78,7 +78,7 @@ def _dup(_: Bound, scans: Scans) -> Scored:
     starts = np.flatnonzero(np.append(True, (epc[1:] != epc[:-1]) | (time[1:] != time[:-1])))
     count = np.diff(np.append(starts, len(epc)))
     lowest, highest = np.fmin.reduceat(tier, starts), np.fmax.reduceat(tier, starts)
-    hand_over = (count == 2) & (lowest == Tier.FACTORY) & (highest == Tier.WAREHOUSE)
+    hand_over = (count == 2) & (lowest == int(Tier.FACTORY)) & (highest == int(Tier.WAREHOUSE))
     together = np.repeat((count >= 2) & ~hand_over, count)
     return Scored(first_of((together, 90.0)), {})
 
