@@ -7,6 +7,7 @@ are interchangeable.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -166,8 +167,13 @@ def _words(events: pl.DataFrame) -> tuple[npt.NDArray[np.uint32], Arrays]:
     """
     step, steps = _telling(*_codes(events["business_step"]))
     kind, types = _telling(*_codes(events["event_type"]))
-    told = [meaning(one, other) for one in steps for other in types]
-    meanings = {
+    return step * np.uint32(len(types)) + kind, _meanings(tuple(steps), tuple(types))
+
+
+@lru_cache(maxsize=64)  # most requests speak with the same words
+def _meanings(steps: tuple[str | None, ...], types: tuple[str | None, ...]) -> Arrays:
+    told = [meaning(step, kind) for step in steps for kind in types]
+    return {
         "tiers": np.array([m.tiers for m in told], np.uint8),
         "tier": np.array([_single(m.tiers) for m in told], np.int8),
         "direction": np.array([m.direction for m in told], np.int8),
@@ -175,7 +181,6 @@ def _words(events: pl.DataFrame) -> tuple[npt.NDArray[np.uint32], Arrays]:
         "is_sale": np.array([m.is_sale for m in told], bool),
         "is_return": np.array([m.is_return for m in told], bool),
     }
-    return step * np.uint32(len(types)) + kind, meanings
 
 
 def _single(tiers: int) -> int:
@@ -282,12 +287,11 @@ def _untie(events: pl.DataFrame, order: _Ints, tied: npt.NDArray[np.bool_]) -> _
 
 def _history(ordered: Arrays, same: npt.NDArray[np.bool_]) -> Arrays:
     """Position and what happened earlier in the same journey."""
-    starts = np.flatnonzero(~same).astype(np.uint32)
-    lengths = np.diff(np.append(starts, len(same)))
-    position = np.arange(len(same), dtype=np.uint32) - np.repeat(starts, lengths)
+    place = np.arange(len(same), dtype=np.uint32)
+    position = place - np.maximum.accumulate(np.where(same, np.uint32(0), place))
     inbound = (ordered["direction"] == _IN) * (ordered["stage"] + np.uint8(1))
     # EPC codes grow along the frame, so a running maximum of (code, stage) restarts by itself
-    furthest = pl.Series((ordered["epc"] << np.uint32(4)) | inbound).cum_max().to_numpy()
+    furthest = np.maximum.accumulate((ordered["epc"] << np.uint32(4)) | inbound)
     before = np.full(len(same), _NONE, np.int8)
     before[1:] = np.where(same[1:], (furthest[:-1] & 15).astype(np.int8) - 1, _NONE)
     return {"position": position, "max_in_stage": before, "sold": _sold(ordered, same)}
@@ -362,25 +366,25 @@ def _frame(columns: Arrays, same: npt.NDArray[np.bool_]) -> pl.DataFrame:
     """Arrays into `LINKED`: -1 becomes null, and previous values stand beside each event."""
     hours = np.diff(columns["time"], prepend=0) * _HOURS_PER_MICROSECOND
     columns["hours"] = np.where(same, hours, np.nan)
-    return pl.DataFrame([_column(name, columns, same) for name in LINKED])
+    series = {name: _series(name, values) for name, values in columns.items() if name in LINKED}
+    before = pl.Series(np.arange(-1, len(same) - 1, dtype=np.int32)).cast(pl.UInt32, strict=False)
+    before = before.zip_with(pl.Series(same), _NULL["epc"])
+    for name, base in _PREVIOUS.items():
+        series[name] = series[base][before].alias(name)
+    return pl.DataFrame([series[name] for name in LINKED])
 
 
-def _column(name: str, columns: Arrays, same: npt.NDArray[np.bool_]) -> pl.Series:
-    dtype = LINKED[name]
-    if name in columns:
-        values, known = columns[name], None
-    else:
-        values = columns[name.removeprefix("prev_")]
-        values, known = np.concatenate([values[:1], values[:-1]]), same
-    if name.removeprefix("prev_") in _NULLABLE:
-        known = values >= 0 if known is None else known & (values >= 0)
-    series = pl.Series(name, values, nan_to_null=dtype in _FLOATS)
-    if series.dtype != dtype:
-        series = series.cast(dtype)
-    return series if known is None else series.zip_with(pl.Series(known), _NULL[dtype])
+def _series(name: str, values: npt.NDArray[Any]) -> pl.Series:
+    series = pl.Series(name, values, nan_to_null=values.dtype.kind == "f")
+    if name in _TIMES:
+        return series.cast(LINKED[name])
+    if name in _NULLABLE and (unknown := values < 0).any():
+        return series.zip_with(pl.Series(~unknown), _NULL[name])
+    return series
 
 
-_FLOATS: Final = (pl.Float32, pl.Float64)
-_NULL: Final = {dtype: pl.Series([None], dtype=dtype) for dtype in set(LINKED.dtypes())}
+_TIMES: Final = {name for name, dtype in LINKED.items() if dtype.is_temporal()}
+_NULL: Final = {name: pl.Series([None], dtype=dtype) for name, dtype in LINKED.items()}
+_PREVIOUS: Final = {name: name.removeprefix("prev_") for name in LINKED if name.startswith("prev_")}
 
 assert len(STAGE_TIER) == 10  # max_in_stage packs a stage into four bits

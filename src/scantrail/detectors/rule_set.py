@@ -56,7 +56,7 @@ class RuleSet:
             digest.update(table.write_csv().encode())
         return digest.hexdigest()[:12]
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """The score columns, in the order of the rules."""
         return tuple(score_column(rule.kind) for rule in self.rules)
@@ -114,7 +114,8 @@ class RuleSet:
                 for i, score in enumerate(scores)
                 if score > 0
             ]
-        return pl.DataFrame(claims, schema=FOUND, orient="row")
+        columns = zip(*claims, strict=True)
+        return pl.DataFrame(dict(zip(FOUND, columns, strict=True)), FOUND)
 
 
 class _Block(NamedTuple):

@@ -16,9 +16,15 @@ import numpy.typing as npt
 import polars as pl
 
 from scantrail.ingest.epc import Code, kinds_of
+from scantrail.journeys import LINKED
 from scantrail.vocabulary.chain import Direction
 
-_SMALL: Final = (pl.Boolean, pl.Int8, pl.UInt8, pl.Float32)  # what a Float32 holds exactly
+#: For columns but times: the float that holds the column's values exactly.
+_FLOAT: Final = {
+    name: pl.Float32() if dtype in {pl.Boolean, pl.Int8, pl.UInt8, pl.Float32} else pl.Float64()
+    for name, dtype in LINKED.items()
+    if not dtype.is_temporal()
+}
 _FEW: Final = 2000  # events; of so few, nulls are sooner filled one by one
 
 #: Directions as plain integers, which NumPy compares several times faster than enum members.
@@ -65,7 +71,12 @@ class Scans:
     def __getitem__(self, name: str) -> Array:
         """A column of `journeys.LINKED`, (n,); one that holds nulls is float, with NaN for them."""
         if name not in self._columns:
-            self._columns[name] = _array(self._linked[name])
+            column = self._linked[name]
+            if column.null_count() and name in _FLOAT:
+                column = column.cast(_FLOAT[name])
+                if len(column) > _FEW:  # NumPy would look at each null by itself
+                    column = column.fill_null(math.nan)
+            self._columns[name] = column.to_numpy()
         return self._columns[name]
 
     def says(self, column: str, word: str) -> Flags:
@@ -144,11 +155,3 @@ def looked_up(places: Array, table: Array, unknown: float) -> Array:
     """
     known = places >= 0
     return np.append(table, unknown)[np.where(known, places, len(table)).astype(np.int64)]
-
-
-def _array(column: pl.Series) -> Array:
-    if column.null_count() and not column.dtype.is_temporal():
-        column = column.cast(pl.Float32 if column.dtype in _SMALL else pl.Float64)
-        if len(column) > _FEW:  # NumPy would look at each null by itself
-            column = column.fill_null(math.nan)
-    return column.to_numpy()
