@@ -32,5 +32,6 @@ def combine(findings: Sequence[Findings], events: int) -> tuple[pl.Series, pl.Da
     claims = pl.concat(found) if len(found) > 1 else (found or [findings[0].found])[0]
     # equally high claims keep the order of the detectors and, within one, of its kinds
     if len(claims) > 1:
-        claims = claims.sort("row", "score", descending=[False, True], maintain_order=True)
+        order = np.lexsort((-claims["score"].to_numpy(), claims["row"].to_numpy()))
+        claims = claims[pl.Series(order.astype(np.uint32))]
     return final, claims

@@ -20,6 +20,7 @@ EXPLAINED: Final = pl.Schema(
     }
 )
 
+_NOTHING: Final = pl.DataFrame(schema=EXPLAINED)
 _HIGH, _MEDIUM, _LOW = 70, 40, 20
 
 
@@ -54,5 +55,7 @@ def explain(claims: pl.DataFrame) -> pl.DataFrame:
             events[row][2] += f"; {said}"
         else:
             events[row] = [kind, cause, said, expected, runbook]
-    rows = [(row, *words) for row, words in events.items()]
-    return pl.DataFrame(rows, schema=EXPLAINED, orient="row")
+    if not events:
+        return _NOTHING
+    columns = [list(events), *zip(*events.values(), strict=True)]
+    return pl.DataFrame(dict(zip(EXPLAINED, columns, strict=True)), EXPLAINED)

@@ -7,6 +7,7 @@ are interchangeable.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -71,10 +72,11 @@ _GS1_SPELLING: Final = r"^(?:urn:|\]|\(|[Hh][Tt]{2}[Pp]|[0-9]{8})"  # what looks
 Arrays = dict[str, npt.NDArray[Any]]
 _Ints = npt.NDArray[np.int64]
 _MICROSECONDS: Final = np.int64(60_000_000)  # in a minute
-_MICROSECONDS_PER_HOUR: Final = 3_600_000_000
+_HOURS_PER_MICROSECOND: Final = 1 / 3_600_000_000
 _FEW: Final = 2000  # texts; so few are counted sooner one by one
 _FEW_WORDS: Final = 256  # distinct steps or types of a log; more is free text
 _NONE: Final = -1  # in integer arrays: null
+_IN: Final = int(Direction.IN)
 _NULLABLE: Final = ("site", "place", "tier", "stage")
 
 #: Stage of (tier, direction), -1 where there is none.
@@ -96,16 +98,24 @@ def link(events: pl.DataFrame, network: Network) -> tuple[pl.DataFrame, pl.Serie
         indexes.
     """
     epc, codes = _one_code_per_item(*_codes(events["epc_code"]))
-    known = _known(events, network) | {"epc": epc}
+    words, meanings = _words(events)
+    known = {
+        "epc": epc,
+        "time": events["time"].cast(pl.Int64).to_numpy(),
+        "place": _places(events, network),
+        "words": words,
+    }
+    known["stage"] = _stages(known, meanings, network)
     order = _order(events, known)
     ordered = {name: values[order] for name, values in known.items()}
     ordered["row"] = events["row"].to_numpy()[order]
     ordered["local"] = ordered["time"] + events["offset"].to_numpy()[order] * _MICROSECONDS
+    ordered |= _facts(ordered, meanings, network)
     same = np.zeros(len(order), bool)
     same[1:] = ordered["epc"][1:] == ordered["epc"][:-1]
-    columns = ordered | _history(ordered, same) | _seconds(ordered, same, network)
-    columns |= _lanes(ordered, same, network)
-    return _frame(columns, same), codes
+    ordered |= _history(ordered, same) | _seconds(ordered, same, network)
+    ordered |= _lanes(ordered, same, network)
+    return _frame(ordered, same), codes
 
 
 def _one_code_per_item(
@@ -149,36 +159,27 @@ def _texts(kind: pl.Categorical, count: int) -> pl.Series:
     return numbers.to_frame().select(pl.col("t").cat.to(kind).cast(pl.String)).to_series()
 
 
-def _known(events: pl.DataFrame, network: Network) -> Arrays:
-    """Each event's own facts as arrays, in input order; -1 stands for null."""
-    words, steps, types = _words(events)
-    meanings = [meaning(step, kind) for step in steps for kind in types]
-    tiers = np.array([m.tiers for m in meanings], np.uint8)[words]
-    direction = np.array([m.direction for m in meanings], np.int8)[words]
-    stage = np.array([_NONE if m.stage is None else m.stage for m in meanings], np.int8)[words]
-    place = _places(events, network)
-    site = np.where(place < len(network.sites), place, _NONE).astype(np.int32)
-    tier = network.sites.tier[site]  # index -1 is the row of the unknown site
-    if (tier < 0).any():
-        single = np.array([_single(m.tiers) for m in meanings], np.int8)[words]
-        tier = np.where(tier < 0, single, tier)
-    open_stage = (stage < 0) & (tier >= 0)
-    if open_stage.any():
-        stage = np.where(open_stage, _STAGE_TABLE[tier, direction], stage)
+def _words(events: pl.DataFrame) -> tuple[npt.NDArray[np.uint32], Arrays]:
+    """A code per event for its step and type, and what each code means.
+
+    The meanings are arrays that the code indexes: `tiers` is a bit set, `tier` the only one in it;
+    -1 stands for null.
+    """
+    step, steps = _telling(*_codes(events["business_step"]))
+    kind, types = _telling(*_codes(events["event_type"]))
+    return step * np.uint32(len(types)) + kind, _meanings(tuple(steps), tuple(types))
+
+
+@lru_cache(maxsize=64)  # most requests speak with the same words
+def _meanings(steps: tuple[str | None, ...], types: tuple[str | None, ...]) -> Arrays:
+    told = [meaning(step, kind) for step in steps for kind in types]
     return {
-        "time": events["time"].to_physical().to_numpy(),
-        "site": site,
-        "place": place,
-        "tier": tier,
-        "step_fits": (tiers == 0)
-        | (site < 0)
-        | (tier < 0)
-        | ((tiers >> np.maximum(tier, 0)) & 1 > 0),
-        "stage": stage,
-        "direction": direction,
-        "is_sale": np.array([m.is_sale for m in meanings], bool)[words],
-        "is_return": np.array([m.is_return for m in meanings], bool)[words],
-        "words": words,
+        "tiers": np.array([m.tiers for m in told], np.uint8),
+        "tier": np.array([_single(m.tiers) for m in told], np.int8),
+        "direction": np.array([m.direction for m in told], np.int8),
+        "stage": np.array([_NONE if m.stage is None else m.stage for m in told], np.int8),
+        "is_sale": np.array([m.is_sale for m in told], bool),
+        "is_return": np.array([m.is_return for m in told], bool),
     }
 
 
@@ -187,13 +188,39 @@ def _single(tiers: int) -> int:
     return tiers.bit_length() - 1 if tiers.bit_count() == 1 else _NONE
 
 
-def _words(
-    events: pl.DataFrame,
-) -> tuple[npt.NDArray[np.uint32], list[str | None], list[str | None]]:
-    """A code per event for its step and type: `code = step * len(types) + type`."""
-    step, steps = _telling(*_codes(events["business_step"]))
-    kind, types = _telling(*_codes(events["event_type"]))
-    return step * np.uint32(len(types)) + kind, steps, types
+def _stages(known: Arrays, meanings: Arrays, network: Network) -> npt.NDArray[np.int8]:
+    """The stage that the words name, else the one of the site's tier; -1 where neither tells."""
+    stage: npt.NDArray[np.int8] = meanings["stage"][known["words"]]
+    unsaid = np.flatnonzero(stage < 0)
+    if len(unsaid):
+        words = known["words"][unsaid]
+        tier = _tiers(_sites(known["place"][unsaid], network), words, meanings, network)
+        stage[unsaid] = np.where(tier < 0, _NONE, _STAGE_TABLE[tier, meanings["direction"][words]])
+    return stage
+
+
+def _sites(place: npt.NDArray[np.int32], network: Network) -> npt.NDArray[np.int32]:
+    return np.where(place < len(network.sites), place, np.int32(_NONE))
+
+
+def _tiers(
+    site: npt.NDArray[np.int32], words: _Ints, meanings: Arrays, network: Network
+) -> npt.NDArray[np.int8]:
+    """The site's tier, else the only one that the words allow, else -1."""
+    tier: npt.NDArray[np.int8] = network.sites.tier[site]  # index -1: the unknown site
+    unknown = tier < 0
+    return np.where(unknown, meanings["tier"][words], tier) if unknown.any() else tier
+
+
+def _facts(ordered: Arrays, meanings: Arrays, network: Network) -> Arrays:
+    """What place and words of each event say."""
+    words = ordered["words"]
+    site = _sites(ordered["place"], network)
+    tier = _tiers(site, words, meanings, network)
+    tiers = meanings["tiers"][words]
+    said = {name: meanings[name][words] for name in ("direction", "is_sale", "is_return")}
+    fits = (tiers == 0) | (site < 0) | (tier < 0) | ((tiers >> np.maximum(tier, 0)) & 1 > 0)
+    return {"site": site, "tier": tier, "step_fits": fits, **said}
 
 
 def _telling(
@@ -260,12 +287,11 @@ def _untie(events: pl.DataFrame, order: _Ints, tied: npt.NDArray[np.bool_]) -> _
 
 def _history(ordered: Arrays, same: npt.NDArray[np.bool_]) -> Arrays:
     """Position and what happened earlier in the same journey."""
-    starts = np.flatnonzero(~same).astype(np.uint32)
-    lengths = np.diff(np.append(starts, len(same)))
-    position = np.arange(len(same), dtype=np.uint32) - np.repeat(starts, lengths)
-    inbound = (ordered["direction"] == Direction.IN) * (ordered["stage"] + np.uint8(1))
+    place = np.arange(len(same), dtype=np.uint32)
+    position = place - np.maximum.accumulate(np.where(same, np.uint32(0), place))
+    inbound = (ordered["direction"] == _IN) * (ordered["stage"] + np.uint8(1))
     # EPC codes grow along the frame, so a running maximum of (code, stage) restarts by itself
-    furthest = pl.Series((ordered["epc"] << np.uint32(4)) | inbound).cum_max().to_numpy()
+    furthest = np.maximum.accumulate((ordered["epc"] << np.uint32(4)) | inbound)
     before = np.full(len(same), _NONE, np.int8)
     before[1:] = np.where(same[1:], (furthest[:-1] & 15).astype(np.int8) - 1, _NONE)
     return {"position": position, "max_in_stage": before, "sold": _sold(ordered, same)}
@@ -338,26 +364,27 @@ def _lanes(ordered: Arrays, same: npt.NDArray[np.bool_], network: Network) -> Ar
 
 def _frame(columns: Arrays, same: npt.NDArray[np.bool_]) -> pl.DataFrame:
     """Arrays into `LINKED`: -1 becomes null, and previous values stand beside each event."""
-    frame = pl.DataFrame({**columns, "same": same}, nan_to_null=True)
-    return frame.select_seq(_LINK)
+    hours = np.diff(columns["time"], prepend=0) * _HOURS_PER_MICROSECOND
+    columns["hours"] = np.where(same, hours, np.nan)
+    series = {name: _series(name, values) for name, values in columns.items() if name in LINKED}
+    before = pl.Series(np.arange(-1, len(same) - 1, dtype=np.int32)).cast(pl.UInt32, strict=False)
+    before = before.zip_with(pl.Series(same), _NULL["epc"])
+    for name, base in _PREVIOUS.items():
+        series[name] = series[base][before].alias(name)
+    return pl.DataFrame([series[name] for name in LINKED])
 
 
-def _expression(name: str) -> pl.Expr:
-    """How a column of `LINKED` comes from the arrays."""
-    if name == "hours":
-        elapsed = (pl.col("time") - pl.col("time").shift(1)) / _MICROSECONDS_PER_HOUR
-        return pl.when("same").then(elapsed).alias(name)
-    base = name.removeprefix("prev_")
-    value = pl.col(base)
-    if base != name:
-        value = value.shift(1)
-        known = pl.col("same") & (value >= 0) if base in _NULLABLE else pl.col("same")
-        value = pl.when(known).then(value)
-    elif base in _NULLABLE:
-        value = pl.when(value >= 0).then(value)
-    return value.cast(LINKED[name]).alias(name)
+def _series(name: str, values: npt.NDArray[Any]) -> pl.Series:
+    series = pl.Series(name, values, nan_to_null=values.dtype.kind == "f")
+    if name in _TIMES:
+        return series.cast(LINKED[name])
+    if name in _NULLABLE and (unknown := values < 0).any():
+        return series.zip_with(pl.Series(~unknown), _NULL[name])
+    return series
 
 
-_LINK: Final = [_expression(name) for name in LINKED]
+_TIMES: Final = {name for name, dtype in LINKED.items() if dtype.is_temporal()}
+_NULL: Final = {name: pl.Series([None], dtype=dtype) for name, dtype in LINKED.items()}
+_PREVIOUS: Final = {name: name.removeprefix("prev_") for name in LINKED if name.startswith("prev_")}
 
 assert len(STAGE_TIER) == 10  # max_in_stage packs a stage into four bits

@@ -103,26 +103,25 @@ def _verdicts(
     """Scores and words beside each event, back in input order."""
     events = journeys.events
     order = _input_order(journeys)
-    scores = [
-        column
+    told = [
+        column[order]
         for detector in detectors
         for column in _score_columns(detector, answers[detector.name], len(events))
     ]
-    told = pl.DataFrame([*scores, confidence])[order]
-    words = explained.drop("row", "runbook")[
-        _sparse(_places(events, explained["row"]), len(events))
-    ]
-    anomaly = pl.Series("anomaly", told["finalConfidence"].to_numpy() > 0)  # null is no anomaly
-    identity = pl.DataFrame([events[name] for name in _IDENTITY])
-    return identity.hstack([*told.get_columns(), anomaly, *words.get_columns(), events["flags"]])
+    final = confidence[order]
+    anomaly = pl.Series("anomaly", final.to_numpy() > 0)  # null is no anomaly
+    at = _sparse(_places(events, explained["row"]), len(events))
+    words = [explained[name][at] for name in _WORDS]
+    identity = [events[name] for name in _IDENTITY]
+    return pl.DataFrame([*identity, *told, final, anomaly, *words, events["flags"]])
 
 
-def _input_order(journeys: Journeys) -> npt.NDArray[np.int64]:
+def _input_order(journeys: Journeys) -> pl.Series:
     """Where each event, in input order, stands in journey order."""
     at = _places(journeys.events, journeys.linked["row"])
-    order = np.empty(len(at), np.int64)
-    order[at] = np.arange(len(at))
-    return order
+    order = np.empty(len(at), np.uint32)
+    order[at] = np.arange(len(at), dtype=np.uint32)
+    return pl.Series(order)
 
 
 def _places(events: pl.DataFrame, rows: pl.Series) -> npt.NDArray[np.integer]:

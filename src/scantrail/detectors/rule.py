@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
-import polars as pl
 
+from scantrail.detectors.found import Found
+from scantrail.detectors.scans import Scans, Scored
 from scantrail.vocabulary.findings import AnomalyKind, Cause
 
 
@@ -65,7 +66,7 @@ class RuleSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """Settings together with what the network knows: all that a rule's expressions depend on."""
+    """Settings together with what the network knows: all that a rule's scores depend on."""
 
     settings: RuleSettings
     speed_limit_kmh: float
@@ -88,16 +89,6 @@ class Case:
     epc: str = "001.8804823.1293291.010004.20250701.000004002"
 
 
-def _nothing(_: Bound) -> dict[str, pl.Expr]:
-    return {}
-
-
-#: A found event for `Rule.words`: its columns of `journeys.LINKED` (times aside), what `per_code`,
-#: `code_words` and `per_event` add, and what people call it and the event before: `here`, `there`
-#: (places), `step`, `prev_step`, `at`, `prev_at` (local times), `epc_code`.
-Found = dict[str, Any]
-
-
 class Words(NamedTuple):
     """What is said of a found event: why (with values and limits), what was expected, the cause."""
 
@@ -108,19 +99,14 @@ class Words(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule: an expression over `journeys.LINKED` for the score, and words for what it finds.
+    """A rule: a score for every event at once, and words for each that it finds.
 
-    `score` gives 0 where the event is in order, up to 100 where it is not, null where the rule
-    cannot say. `per_code` gives columns computed once per distinct code (`epc.DECOMPOSED`), for the
-    score; `code_words` likewise, for the words only; `per_event` gives columns that score and words
-    share, and may use the event's own `business_step` and `event_type` as well.
+    `score` gives 0 where the event is in order, up to 100 where it is not, NaN where the rule
+    cannot say.
     """
 
     kind: AnomalyKind
-    score: Callable[[Bound], pl.Expr]
+    score: Callable[[Bound, Scans], Scored]
     words: Callable[[Bound, Found], Words]
     runbook: str
     cases: tuple[Case, ...] = ()
-    per_code: Callable[[Bound], dict[str, pl.Expr]] = _nothing
-    code_words: Callable[[Bound], dict[str, pl.Expr]] = _nothing
-    per_event: Callable[[Bound], dict[str, pl.Expr]] = _nothing

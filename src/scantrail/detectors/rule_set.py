@@ -5,20 +5,22 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
-from typing import Final
+from itertools import pairwise
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from scantrail.detectors.rule import Bound, Found, Rule, RuleSettings
-from scantrail.ingest.epc import decompose_in_any_order
+from scantrail.detectors.found import Found, Names
+from scantrail.detectors.rule import Bound, Rule, RuleSettings
+from scantrail.detectors.scans import Array, CodesJudged, Scans
 from scantrail.lanes import Network
 from scantrail.vocabulary.findings import score_column
 from scantrail.vocabulary.protocols import FOUND, Findings, Journeys
 
-_TEXTS: Final = ("business_step", "event_type")
+_BLOCK: Final = 131_072  # events scored at once
+_NOTHING: Final = pl.DataFrame(schema=FOUND)
 
 
 @dataclass(frozen=True)
@@ -54,121 +56,94 @@ class RuleSet:
             digest.update(table.write_csv().encode())
         return digest.hexdigest()[:12]
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """The score columns, in the order of the rules."""
         return tuple(score_column(rule.kind) for rule in self.rules)
 
-    @cached_property
-    def _scores(self) -> list[pl.Expr]:
-        return [
-            rule.score(self.bound).cast(pl.Float64).alias(score_column(rule.kind))
-            for rule in self.rules
-        ]
-
-    @cached_property
-    def _per_code(self) -> dict[str, pl.Expr]:
-        return {
-            name: expression
-            for rule in self.rules
-            for name, expression in rule.per_code(self.bound).items()
-        }
-
-    @cached_property
-    def _code_words(self) -> dict[str, pl.Expr]:
-        return {
-            name: expression
-            for rule in self.rules
-            for name, expression in rule.code_words(self.bound).items()
-        }
-
-    @cached_property
-    def _per_event(self) -> dict[str, pl.Expr]:
-        return {
-            name: expression
-            for rule in self.rules
-            for name, expression in rule.per_event(self.bound).items()
-        }
-
-    @cached_property
-    def _texts(self) -> list[str]:
-        """The events' own words that these rules look at."""
-        used = [expression.meta.root_names() for expression in self._per_event.values()]
-        return sorted(set(_TEXTS) & {name for names in used for name in names})
-
     def judge(self, journeys: Journeys) -> Findings:
         """Score every event by every rule."""
-        codes, at = decompose_in_any_order(journeys.codes)
-        epc = pl.Series(at[journeys.linked["epc"].to_numpy()])
-        spread = [column.gather(epc) for column in codes.select_seq(**self._per_code).get_columns()]
-        if self._texts:
-            here = np.searchsorted(journeys.events["row"], journeys.linked["row"])
-            spread += journeys.events.select(self._texts)[here].get_columns()
-        frame = journeys.linked.hstack(spread).with_columns_seq(**self._per_event)
-        frame = frame.with_columns_seq(self._scores)  # a score may be the same for all events
-        scores = frame.select(self.columns)
-        highest = reduce(np.fmax, (column.to_numpy() for column in scores))
-        places = np.flatnonzero(highest > 0)
-        if not len(places):
-            return Findings(scores, pl.DataFrame(schema=FOUND))
-        told = frame[places]
-        if self._code_words:
-            told = told.hstack(codes.select_seq(**self._code_words)[epc[places]])
-        found = _Names(journeys).of(told, places)
-        return Findings(scores, self._found(found))
+        linked = journeys.linked
+        if not len(linked):
+            return Findings(pl.DataFrame(schema=dict.fromkeys(self.columns, pl.Float64)), _NOTHING)
+        codes = CodesJudged(journeys.codes)
+        blocks = [
+            self._score(Scans(linked[start:end], journeys.events, codes))
+            for start, end in _blocks(linked)
+        ]
+        scores = [
+            np.concatenate(columns) for columns in zip(*(b.scores for b in blocks), strict=True)
+        ]
+        answered = pl.DataFrame(
+            [
+                pl.Series(*column, nan_to_null=True)
+                for column in zip(self.columns, scores, strict=True)
+            ]
+        )
+        return Findings(answered, self._claims(journeys, blocks))
 
-    def _found(self, events: list[Found]) -> pl.DataFrame:
+    def _score(self, scans: Scans) -> _Block:
+        scored = [rule.score(self.bound, scans) for rule in self.rules]
+        fired = np.flatnonzero(reduce(np.logical_or, (one.score > 0 for one in scored)))
+        return _Block(
+            [one.score.astype(np.float64, copy=False) for one in scored],
+            fired,
+            [{name: values[fired] for name, values in one.facts.items()} for one in scored],
+        )
+
+    def _claims(self, journeys: Journeys, blocks: list[_Block]) -> pl.DataFrame:
         """A claim for each event and rule that fired."""
-        scored = [(rule, score_column(rule.kind)) for rule in self.rules]
-        claims = [
-            (event["row"], rule.kind.value, score, *rule.words(self.bound, event), rule.runbook)
-            for event in events
-            for rule, name in scored
-            if (score := event[name]) is not None and score > 0
-        ]
-        return pl.DataFrame(claims, schema=FOUND, orient="row")
+        sizes = [len(block.scores[0]) for block in blocks]
+        starts = np.cumsum([0, *sizes[:-1]])
+        places = np.concatenate([b.fired + start for b, start in zip(blocks, starts, strict=True)])
+        if not len(places):
+            return _NOTHING
+        names = Names(journeys, places)
+        rows = names["row"]
+        claims = []
+        for rule, scores, facts in zip(self.rules, *_picked(blocks), strict=True):
+            kind = rule.kind.value
+            claims += [
+                (
+                    rows[i],
+                    kind,
+                    score,
+                    *rule.words(self.bound, Found(facts, names, i)),
+                    rule.runbook,
+                )
+                for i, score in enumerate(scores)
+                if score > 0
+            ]
+        columns = zip(*claims, strict=True)
+        return pl.DataFrame(dict(zip(FOUND, columns, strict=True)), FOUND)
 
 
-class _Names:
-    """What people call events and places."""
+class _Block(NamedTuple):
+    """What the rules say of some whole journeys: all scores, and facts where one `fired`."""
 
-    def __init__(self, journeys: Journeys) -> None:
-        self.journeys = journeys
-        self.listed = dict(journeys.names.iter_rows())
-
-    def of(self, frame: pl.DataFrame, places: npt.NDArray[np.int64]) -> list[Found]:
-        """The events at these places of `linked`, with names for them and those before them."""
-        rows = self.journeys.linked["row"].to_numpy()
-        here = self._labels(rows[places])
-        # of a journey's first event the one before is another item's; no rule speaks of it then
-        there = self._labels(rows[np.maximum(places - 1, 0)])
-        told = frame.drop("time", "local", "prev_time").rows(named=True)
-        for event, (code, place, step, at), (_, prev_place, prev_step, prev_at) in zip(
-            told, here, there, strict=True
-        ):
-            event |= {"epc_code": code, "here": place, "step": step, "at": at}
-            event |= {"there": prev_place, "prev_step": prev_step, "prev_at": prev_at}
-        return told
-
-    def _labels(self, rows: npt.NDArray[np.uint32]) -> list[tuple[str, str, str, str]]:
-        """(code, place, step, local time) of events by row."""
-        events = self.journeys.events
-        at = np.searchsorted(events["row"].to_numpy(), rows)
-        offset = events["offset"].to_numpy()[at].astype("timedelta64[m]")
-        local = events["time"].to_physical().to_numpy()[at].astype("datetime64[us]") + offset
-        texts = np.datetime_as_string(local, unit="s")
-        columns = ("epc_code", "scan_location", "location_id", "event_type", "business_step")
-        values = [events[name][at].to_list() for name in columns]
-        return [
-            (
-                code,
-                name or self.listed.get(ident) or _numbered(ident),
-                kind or step or "an unnamed step",
-                text.replace("T", " "),
-            )
-            for code, name, ident, kind, step, text in zip(*values, texts.tolist(), strict=True)
-        ]
+    scores: list[Array]
+    fired: Array
+    facts: list[dict[str, Array]]
 
 
-def _numbered(ident: int | None) -> str:
-    return "an unnamed place" if ident is None else f"location {ident}"
+def _blocks(linked: pl.DataFrame) -> list[tuple[int, int]]:
+    """Where to cut so that whole journeys stay together, and arrays in the processor's cache."""
+    if len(linked) <= _BLOCK:
+        return [(0, len(linked))]
+    starts = np.flatnonzero(linked["position"].to_numpy() == 0)
+    wanted = np.searchsorted(starts, np.arange(0, len(linked), _BLOCK))
+    cuts = np.unique(starts[wanted[wanted < len(starts)]]).tolist()
+    return list(pairwise([*cuts, len(linked)]))
+
+
+def _picked(blocks: list[_Block]) -> tuple[list[list[float]], list[dict[str, list[Any]]]]:
+    """Scores and facts of the events that any rule found, per rule."""
+    scores = [
+        np.concatenate([score[block.fired] for block, score in zip(blocks, column, strict=True)])
+        for column in zip(*(block.scores for block in blocks), strict=True)
+    ]
+    facts = [
+        {name: np.concatenate([one[name] for one in parts]).tolist() for name in parts[0]}
+        for parts in zip(*(block.facts for block in blocks), strict=True)
+    ]
+    return [score.tolist() for score in scores], facts

@@ -10,7 +10,7 @@ from __future__ import annotations
 import unicodedata
 from datetime import date
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,16 +31,14 @@ _CANONICAL: Final = r"^[0-9]{3}\.[0-9]{7}\.[0-9]{7}\.[0-9]{6}\.[0-9]{8}\.[0-9]{9
 _STARTS: Final = {"header": 0, "company": 4, "product": 12, "lot": 20, "manufacture": 27,
                   "serial": 36}  # fmt: skip
 _LENGTH: Final = 45
+_TELLING: Final = ("header", "company", "manufacture")
 _FEW: Final = 16  # codes; so few are read sooner one by one
 _DATE: Final = "%Y%m%d"
 _LONGEST: Final = 512  # beyond, no code was meant
 #: The keys of `!` … `)`: digits typed with Shift held or Caps Lock on, in the usual layout.
 _SHIFTED: Final = str.maketrans(")!@#$%^&*(", "0123456789")
 
-#: One row per distinct code. `scheme` is `dotted`, a GS1 scheme (`unknown` where only
-#: the form tells that one was meant), or null where unreadable;
-#: `*_ok` says whether a part is well formed (null where the scheme has no such part);
-#: `nearly` is the well-formed code that a corrupted one was probably meant to be.
+#: One row per distinct code; the columns are the fields of `Code`.
 DECOMPOSED: Final = pl.Schema(
     {
         "epc_code": pl.String(),
@@ -54,6 +52,33 @@ DECOMPOSED: Final = pl.Schema(
 )
 
 
+class Code(NamedTuple):
+    """One decomposed code.
+
+    `scheme` is `dotted`, a GS1 scheme (`unknown` where only the form tells that one was meant), or
+    None where unreadable; `*_ok` says whether a part is well formed (None where the scheme has no
+    such part); `nearly` is the well-formed code that a corrupted one was probably meant to be.
+    """
+
+    epc_code: str | None
+    scheme: str | None = None
+    header: str | None = None
+    company: str | None = None
+    product: str | None = None
+    lot: str | None = None
+    manufacture: str | None = None
+    serial: str | None = None
+    header_ok: bool | None = None
+    company_ok: bool | None = None
+    product_ok: bool | None = None
+    lot_ok: bool | None = None
+    manufacture_ok: bool | None = None
+    serial_ok: bool | None = None
+    manufactured: date | None = None
+    reason: str | None = None
+    nearly: str | None = None
+
+
 def decompose(codes: pl.Series) -> pl.DataFrame:
     """Decompose codes, one row each (`DECOMPOSED`), in their order.
 
@@ -65,27 +90,51 @@ def decompose(codes: pl.Series) -> pl.DataFrame:
     >>> decompose(pl.Series(["001.8804823.1293291"]))["reason"].item()
     'has 3 parts separated by dots, expected 6'
     """
-    frame, at = decompose_in_any_order(codes)
-    return frame[at]
-
-
-def decompose_in_any_order(codes: pl.Series) -> tuple[pl.DataFrame, npt.NDArray[np.uint32]]:
-    """Decompose codes without putting them back in order, which costs as much again.
-
-    Returns:
-        `DECOMPOSED` in some order, and where in it each of `codes` stands, (n,) uint32.
-    """
-    at = np.arange(len(codes), dtype=np.uint32)
     if len(codes) <= _FEW:
-        return _odd(codes), at
-    canonical = codes.str.contains(_CANONICAL).fill_null(value=False)
+        return _odd(codes)
+    canonical = _is_regular(codes)
     if canonical.all():
-        return _canonical(codes), at
+        return _canonical(codes)
     regular = canonical.to_numpy()
     both = pl.concat([_canonical(codes.filter(canonical)), _odd(codes.filter(~canonical))])
-    order = np.concatenate([at[regular], at[~regular]])
-    at[order] = np.arange(len(codes), dtype=np.uint32)
-    return both, at
+    order = np.concatenate([np.flatnonzero(regular), np.flatnonzero(~regular)])
+    return both[np.argsort(order)]
+
+
+def kinds_of(codes: pl.Series) -> tuple[list[Code], npt.NDArray[np.int64]]:
+    """The few kinds that many codes are of, and which kind each code is.
+
+    Well-formed dotted codes of one header, company and day of manufacture are one kind: they differ
+    in product, lot and serial only, all of them well formed. Any other code is a kind of its own.
+
+    Returns:
+        One code of each kind, and for each of `codes` its place among them, (n,) int64.
+
+    >>> item = "001.8804823.1293291.010004.20250701.00000000"
+    >>> kinds, at = kinds_of(pl.Series([*(f"{item}{i % 9}" for i in range(100)), "?"]))
+    >>> len(kinds), at[0], at[100], kinds[0].company, kinds[1].reason
+    (2, 0, 1, '8804823', 'has 1 part separated by dots, expected 6')
+    """
+    if len(codes) <= _FEW:
+        return [decompose_one(code) for code in codes.to_list()], np.arange(len(codes))
+    canonical = _is_regular(codes)
+    regular = np.flatnonzero(canonical.to_numpy())
+    odd = np.flatnonzero(~canonical.to_numpy())
+    text = pl.col("epc_code")
+    parts = [text.str.slice(_STARTS[name], PARTS[name]) for name in _TELLING]
+    digits = codes.filter(canonical).to_frame("epc_code").select(pl.concat_str(parts))
+    numbers = digits.to_series().cast(pl.Int64).to_numpy()  # at most 18 digits
+    _, first, kind = np.unique(numbers, return_index=True, return_inverse=True)
+    at = np.empty(len(codes), np.int64)
+    at[regular] = kind
+    at[odd] = len(first) + np.arange(len(odd))
+    one_each = codes.gather(np.concatenate([regular[first], odd]))
+    return [decompose_one(code) for code in one_each.to_list()], at
+
+
+def _is_regular(codes: pl.Series) -> pl.Series:
+    """Which codes are dotted ones, every part at its place."""
+    return codes.str.contains(_CANONICAL).fill_null(value=False)
 
 
 def _canonical(codes: pl.Series) -> pl.DataFrame:
@@ -115,15 +164,15 @@ def _odd(codes: pl.Series) -> pl.DataFrame:
 
 
 @lru_cache(maxsize=262_144)
-def decompose_one(code: str | None) -> tuple[object, ...]:
-    """One code as a row of `DECOMPOSED`; slow, complete, and cached."""
+def decompose_one(code: str | None) -> Code:
+    """One code; slow, complete, and cached."""
     if code is None or not code.strip():
-        return _row(code, reason="is empty")
+        return Code(code, reason="is empty")
     if looks_gs1(code):
         return _gs1_row(code)
     parts = code.split(".")
     if len(parts) != len(PARTS):
-        return _row(
+        return Code(
             code,
             reason=f"has {len(parts)} part{'s' if len(parts) > 1 else ''} separated by dots, "
             f"expected {len(PARTS)}",
@@ -132,8 +181,8 @@ def decompose_one(code: str | None) -> tuple[object, ...]:
     return _dotted_row(code, parts)
 
 
-def _dotted_row(code: str, parts: list[str]) -> tuple[object, ...]:
-    fields: dict[str, object] = {"scheme": "dotted"}
+def _dotted_row(code: str, parts: list[str]) -> Code:
+    fields: dict[str, Any] = {"scheme": "dotted"}
     faults = []
     for (name, length), text in zip(PARTS.items(), parts, strict=True):
         well_formed = len(text) == length and text.isascii() and text.isdigit()
@@ -145,24 +194,20 @@ def _dotted_row(code: str, parts: list[str]) -> tuple[object, ...]:
         fields["manufacture_ok"] = False
         faults.append(f"manufacture date {parts[4]} is no date")
     fields["manufactured"] = made
-    return _row(code, **fields, reason="; ".join(faults) or None, nearly=_repair(code))
+    return Code(code, **fields, reason="; ".join(faults) or None, nearly=_repair(code))
 
 
-def _gs1_row(code: str) -> tuple[object, ...]:
+def _gs1_row(code: str) -> Code:
     gs1 = parse_gs1(code)
     named = {"company": gs1.company, "product": gs1.product, "lot": gs1.lot, "serial": gs1.serial}
-    fields: dict[str, object] = dict(named)
+    fields: dict[str, Any] = dict(named)
     fields |= {f"{name}_ok": gs1.valid for name, value in named.items() if value is not None}
     nearly = None
     if not gs1.valid:
         swapped = code.swapcase()
         valid = looks_gs1(swapped) and parse_gs1(swapped).valid
         nearly = swapped if valid else _repair(code)
-    return _row(code, scheme=gs1.scheme, **fields, reason=gs1.reason, nearly=nearly)
-
-
-def _row(code: str | None, **fields: object) -> tuple[object, ...]:
-    return tuple({"epc_code": code, **fields}.get(name) for name in DECOMPOSED.names())
+    return Code(code, scheme=gs1.scheme, **fields, reason=gs1.reason, nearly=nearly)
 
 
 def _date(text: str) -> date | None:

@@ -168,7 +168,7 @@ def count_marks(source: Path | bytes, delimiter: str) -> Marks:
         delimiters += int(np.count_nonzero(codes == ord(delimiter)))
         has_null = has_null or b"\x00" in chunk
         has_quote = has_quote or b'"' in chunk
-        tail = (tail + chunk)[-_HEAD:]
+        tail = chunk if len(chunk) >= _HEAD else (tail + chunk)[-_HEAD:]
     end = tail[len(tail.rstrip(b" \r\n")) :]
     unended = not end.endswith(b"\n")
     lines += unended
@@ -194,7 +194,7 @@ def count_unquoted(data: bytes, delimiter: str) -> int | None:
 
 def _chunks(source: Path | bytes) -> Iterator[bytes]:
     if isinstance(source, bytes):
-        yield source
+        yield from (source[at : at + _CHUNK] for at in range(0, len(source), _CHUNK))
         return
     with source.open("rb") as file:
         while chunk := file.read(_CHUNK):

@@ -15,6 +15,7 @@ _INTEGER_COLUMNS: Final = {
     "file_id": Flag.FILE_ID_UNREADABLE,
     "location_id": Flag.LOCATION_UNREADABLE,
 }
+_NULL: Final = {name: pl.Series(name, [None], dtype) for name, dtype in RAW.items()}
 _WHOLE: Final = r"^\s*[+-]?[0-9]{1,18}(\.0+)?\s*$"
 _SHOWN: Final = 80  # characters of a bad value that a Reject repeats
 
@@ -59,12 +60,11 @@ def _typed(frame: pl.DataFrame, flags: pl.Series, file_id: int) -> pl.DataFrame:
 def _complete(frame: pl.DataFrame) -> pl.DataFrame:
     """Only known columns, numbered rows; absent columns and empty cells are null."""
     names = [name for name in (*RAW.names(), "flags") if name in frame.columns]
+    row = pl.Series("row", np.arange(len(frame), dtype=np.uint32))
     absent = [
-        pl.repeat(None, pl.len(), dtype=dtype).alias(name)
-        for name, dtype in RAW.items()
-        if name not in names
+        null.new_from_index(0, len(frame)) for name, null in _NULL.items() if name not in names
     ]
-    known = frame.select_seq(pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"), *names, *absent)
+    known = pl.DataFrame([row, *(frame[name] for name in names), *absent])
     empty = [name for name in names if known[name].dtype == pl.String and (known[name] == "").any()]
     if not empty:
         return known

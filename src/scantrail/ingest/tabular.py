@@ -162,13 +162,13 @@ def _parse_as(
     """The wanted columns, and one beyond the header's, which shows rows that are too long."""
     width = len(layout.header)
     ids = {str(layout.columns[name]) for name in _IDS if name in layout.columns}
-    places = [str(i) for i in range(width + 1)]
+    schema = {str(i): id_type if str(i) in ids else pl.String() for i in range(width)}
     return pl.read_csv(
         source,
         separator=layout.delimiter,
         has_header=False,
         skip_lines=skip,
-        schema={place: id_type if place in ids else pl.String() for place in places},
+        schema={**schema, str(width): pl.Boolean()},  # the least memory for what is rarely there
         columns=[*sorted(layout.columns.values()), width],
         missing_columns="insert",
         glob=False,

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 import anyio
 import anyio.to_thread
 import msgspec
+import numpy as np
 from fastapi import FastAPI, File, Query, Request, Response, UploadFile
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
@@ -125,7 +126,8 @@ class _Service:
                 one["method"] = method
         self.latest = msgspec.json.encode(told)
         if len(events.frame):
-            files = ", ".join(str(i) for i in events.frame["file_id"].unique().sort()[:5])
+            ids = np.unique(events.frame["file_id"].to_numpy())
+            files = ", ".join(str(i) for i in ids[:5])
             self.keep(f"file {files}", events, report)
         return self.latest
 

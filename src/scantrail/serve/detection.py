@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+import polars as pl
+
 from scantrail.report import COUNTERS
 from scantrail.vocabulary.events import Events
 from scantrail.vocabulary.findings import AnomalyKind, Report, score_column
@@ -40,7 +42,7 @@ def answer(
         One answer, or, for several files, a list of them in order of first appearance.
     """
     verdicts = report.verdicts
-    told = verdicts if everything else verdicts.filter(verdicts["anomaly"])
+    told = verdicts if everything else _suspects(verdicts)
     rows = told.rows(named=True)
     files = _files(events)
     if len(files) == 1:
@@ -51,10 +53,15 @@ def answer(
     ]
 
 
+def _suspects(verdicts: pl.DataFrame) -> pl.DataFrame:
+    """The suspect events; most small requests have none."""
+    anomaly = verdicts["anomaly"]
+    return verdicts.filter(anomaly) if anomaly.any() else verdicts[:0]
+
+
 def _files(events: Events) -> list[int]:
     """File ids in order of first appearance; an empty request is answered as file 1."""
-    ids: list[int] = events.frame["file_id"].unique(maintain_order=True).to_list()
-    return ids or [1]
+    return list(dict.fromkeys(events.frame["file_id"].to_list())) or [1]
 
 
 def _of_file(

@@ -21,7 +21,7 @@ class MemoryReports:
         """Keep at most `most` reports with `most_events` events in all, and always the newest."""
         self._most, self._most_events = most, most_events
         self._kept: deque[Kept] = deque()
-        self._ids = count(1)
+        self._ids, self._events = count(1), 0
         self._lock = threading.Lock()
 
     def add(self, label: str, created_at: str, events: Events, report: Report) -> int:
@@ -29,11 +29,11 @@ class MemoryReports:
         with self._lock:
             kept = Kept(next(self._ids), label, created_at, events.frame, report)
             self._kept.append(kept)
+            self._events += len(kept.events)
             while len(self._kept) > 1 and (
-                len(self._kept) > self._most
-                or sum(len(one.events) for one in self._kept) > self._most_events
+                len(self._kept) > self._most or self._events > self._most_events
             ):
-                self._kept.popleft()
+                self._events -= len(self._kept.popleft().events)
             return kept.report_id
 
     def get(self, report_id: int) -> Kept | None:

@@ -109,13 +109,16 @@ class Flag(IntFlag):
 FLAG_NAMES: Final = {flag: flag.name.lower() for flag in Flag if flag.name and flag}
 
 
+_NO_REJECTS: Final = pl.DataFrame(schema=REJECTS)
+
+
 def empty_rejects() -> pl.DataFrame:
     """An empty reject table.
 
     >>> empty_rejects().columns
     ['file', 'line', 'row', 'event_id', 'column', 'value', 'reason', 'fix']
     """
-    return pl.DataFrame(schema=REJECTS)
+    return _NO_REJECTS.clone()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import polars as pl
-
-from scantrail.detectors.rule import Bound, Case, Found, Rule, Words
-from scantrail.features.sequence import is_read_again
+from scantrail.detectors.found import Found
+from scantrail.detectors.rule import Bound, Case, Rule, Words
+from scantrail.detectors.scans import Scans, Scored, first_of
 from scantrail.vocabulary.findings import AnomalyKind, Cause
 
 
-def _score(bound: Bound) -> pl.Expr:
-    again = is_read_again(bound.settings.read_again_minutes)
-    lives_on = pl.col("sold") & ~pl.col("is_return") & ~again
-    return pl.when(lives_on).then(bound.settings.after_sale_score).otherwise(0.0)
+def _score(bound: Bound, scans: Scans) -> Scored:
+    again = scans.read_again(bound.settings.read_again_minutes)
+    lives_on = (scans["sold"] == 1) & (scans["is_return"] == 0) & ~again
+    return Scored(first_of((lives_on, bound.settings.after_sale_score)), {})
 
 
 def _words(_: Bound, event: Found) -> Words:

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import polars as pl
+import numpy as np
 
-from scantrail.detectors.rule import Bound, Case, Found, Rule, Words
+from scantrail.detectors.found import Found
+from scantrail.detectors.rule import Bound, Case, Rule, Words
+from scantrail.detectors.scans import Scans, Scored, first_of
 from scantrail.vocabulary.findings import AnomalyKind, Cause
 
 
-def _apart() -> pl.Expr:
-    return (pl.col("second_places") >= 2) & ~pl.col("own_plant")
-
-
-def _score(bound: Bound) -> pl.Expr:
+def _score(bound: Bound, scans: Scans) -> Scored:
     s = bound.settings
-    places = pl.col("second_places").cast(pl.Float64)
-    apart = pl.min_horizontal(s.dup_base_score + s.dup_place_score * (places - 1), pl.lit(100.0))
-    return (
-        pl.when(_apart())
-        .then(apart)
-        .when((pl.col("second_places") == 1) & pl.col("second_steps"))
-        .then(s.same_place_score)
-        .otherwise(0.0)
-    )
+    places = scans["second_places"]
+    apart = (places >= 2) & (scans["own_plant"] == 0)
+    points = s.dup_base_score + s.dup_place_score * (places - 1.0)
+    at_odds = (places == 1) & (scans["second_steps"] == 1)
+    score = first_of((apart, np.minimum(points, 100)), (at_odds, s.same_place_score))
+    return Scored(score, {"apart": apart})
 
 
 def _words(_: Bound, event: Found) -> Words:
     here, at = event["here"], event["at"]
-    if event["second_places"] >= 2 and not event["own_plant"]:
+    if event["apart"]:
         reason = (
             f"scanned at {event['second_places']} places in the same second ({at}), here {here}"
         )

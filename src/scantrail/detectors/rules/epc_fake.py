@@ -2,123 +2,98 @@
 
 from __future__ import annotations
 
+import math
+from datetime import date
 from typing import Final
 
-import polars as pl
+import numpy as np
 
-from scantrail.detectors.rule import Bound, Case, Found, Rule, Words
+from scantrail.detectors.found import Found
+from scantrail.detectors.rule import Bound, Case, Rule, RuleSettings, Words
+from scantrail.detectors.scans import Scans, Scored, first_of
+from scantrail.ingest.epc import Code, decompose_one
 from scantrail.vocabulary.findings import AnomalyKind, Cause
 
-_MICROSECONDS_PER_DAY: Final = 86_400_000_000
+_EPOCH: Final = date(1970, 1, 1)
 
 
-def _per_code(bound: Bound) -> dict[str, pl.Expr]:
+def _score(bound: Bound, scans: Scans) -> Scored:
+    s = bound.settings
+    points, doubt, made = scans.of_codes(_judge, s)
+    age = scans.day - made
+    future, old = age < 0, age > s.max_age_days
+    dated = points + first_of((future, s.date_score), (old, s.age_score))
+    score = first_of(((doubt == 1) & future, 100.0), otherwise=np.minimum(dated, 100))
+    return Scored(score, {"age_days": age})
+
+
+def _judge(code: Code, s: RuleSettings) -> tuple[float, float, float]:
     """What is wrong with a code whenever it is scanned.
 
-    `code_score` sums the faults of the parts; `code_doubt` is true where header and company are
-    both wrong, which together with a wrong date leaves nothing to believe. `made` is the midnight
-    before its manufacture, null where that does not matter.
+    Returns:
+        The sum of its parts' faults; 1 where header and company are both wrong, which together
+        with a wrong date leaves nothing to believe; and the day of manufacture (days since
+        1970-01-01, NaN where there is none or it does not matter).
     """
-    s = bound.settings
-    header, company = _wrong_header(bound), _unknown_company(s.companies)
-    corrupted = pl.col("nearly").is_not_null()
-    dotted = pl.col("scheme") == "dotted"
-    bad = {
-        name: dotted & ~pl.col(f"{name}_ok").fill_null(value=False)
-        for name in ("product", "lot", "serial", "manufacture")
-    }
-    parts = (
-        header * s.header_score
-        + company * s.company_score
-        + bad["product"] * s.product_score
-        + bad["lot"] * s.lot_score
-        + bad["serial"] * s.serial_score
-        + bad["manufacture"] * s.date_score
-    )
-    hopeless = header & company & bad["manufacture"]
-    return {
-        "code_score": pl.when(corrupted)
-        .then(s.corrupted_score)
-        .when(pl.col("scheme").is_null() | hopeless)
-        .then(100.0)
-        .when(~dotted & pl.col("reason").is_not_null())
-        .then(s.gs1_score)
-        .otherwise(parts),
-        "code_doubt": header & company & ~corrupted,
-        "made": pl.when(~corrupted).then(pl.col("manufactured").cast(pl.Datetime("us"))),
-    }
+    if code.nearly is not None:
+        return s.corrupted_score, 0, math.nan
+    dotted = code.scheme == "dotted"
+    header, company = _wrong_header(code, s), _unknown_company(code, s)
+    undated = dotted and not code.manufacture_ok
+    made = (code.manufactured - _EPOCH).days if code.manufactured else math.nan
+    if code.scheme is None or (header and company and undated):
+        points: float = 100
+    elif code.reason is not None and not dotted:
+        points = s.gs1_score
+    else:
+        points = (
+            header * s.header_score
+            + company * s.company_score
+            + (dotted and not code.product_ok) * s.product_score
+            + (dotted and not code.lot_ok) * s.lot_score
+            + (dotted and not code.serial_ok) * s.serial_score
+            + undated * s.date_score
+        )
+    return points, header and company, made
 
 
-def _code_words(bound: Bound) -> dict[str, pl.Expr]:
-    """What is said of a code: its faults, and the code that a damaged one was meant to be."""
-    return {"code_faults": _faults(bound), "nearly": pl.col("nearly")}
+def _wrong_header(code: Code, s: RuleSettings) -> bool:
+    return code.scheme == "dotted" and code.header != s.header
 
 
-def _wrong_header(bound: Bound) -> pl.Expr:
-    return (pl.col("scheme") == "dotted") & (pl.col("header") != bound.settings.header)
-
-
-def _unknown_company(companies: tuple[str, ...]) -> pl.Expr:
-    if not companies:
-        return pl.lit(value=False)
-    known = pl.col("company").is_in(list(companies))
-    return pl.col("company").is_not_null() & ~known
-
-
-def _faults(bound: Bound) -> pl.Expr:
-    """The faults in words, null where there is none."""
-    header, company = _wrong_header(bound), _unknown_company(bound.settings.companies)
-    words = pl.concat_str(
-        pl.when(pl.col("reason").is_not_null()).then(pl.col("reason")),
-        pl.when(header & pl.col("header_ok")).then(
-            pl.format("header {} is not " + bound.settings.header, "header")
-        ),
-        pl.when(company & pl.col("company_ok")).then(
-            pl.format("company {} is not a known company", "company")
-        ),
-        separator="; ",
-        ignore_nulls=True,
-    )
-    return pl.when(words != "").then(words)
-
-
-def _score(bound: Bound) -> pl.Expr:
-    s = bound.settings
-    future, old = pl.col("age_days") < 0, pl.col("age_days") > s.max_age_days
-    dated = (
-        pl.when(future).then(s.date_score).when(old).then(s.age_score).otherwise(0.0).fill_null(0.0)
-    )
-    return (
-        pl.when(pl.col("code_doubt") & future)
-        .then(100.0)
-        .otherwise(pl.min_horizontal(pl.col("code_score") + dated, pl.lit(100.0)))
-    )
-
-
-def _per_event(_: Bound) -> dict[str, pl.Expr]:
-    """`age_days`: whole days from manufacture to the scan, below zero before it."""
-    days = (pl.col("local") - pl.col("made")).to_physical() // _MICROSECONDS_PER_DAY
-    return {"age_days": days.cast(pl.Int32)}
+def _unknown_company(code: Code, s: RuleSettings) -> bool:
+    return bool(s.companies) and code.company is not None and code.company not in s.companies
 
 
 def _words(bound: Bound, event: Found) -> Words:
-    s = bound.settings
-    code, nearly = event["epc_code"], event["nearly"]
+    s, code = bound.settings, decompose_one(event["item"])
+    spelled, nearly = event["epc_code"], code.nearly
     if nearly is not None:
-        return Words(f"code '{code}' reads like a damaged {nearly}", nearly, Cause.SCANNER)
-    faults = [event["code_faults"]] if event["code_faults"] else []
+        return Words(f"code '{spelled}' reads like a damaged {nearly}", nearly, Cause.SCANNER)
+    faults = _faults(code, s)
     age = event["age_days"]
-    if age is not None and age < 0:
-        faults.append(f"manufactured {-age} days after this scan of {event['at']}")
-    elif age is not None and age > s.max_age_days:
-        faults.append(f"manufactured {age} days before this scan, more than {s.max_age_days} days")
+    if age < 0:
+        faults.append(f"manufactured {-age:.0f} days after this scan of {event['at']}")
+    elif age > s.max_age_days:
+        limit = f"more than {s.max_age_days} days"
+        faults.append(f"manufactured {age:.0f} days before this scan, {limit}")
     companies = ", ".join(s.companies[:5]) + (", …" if len(s.companies) > 5 else "")
     expected = (
         f"{s.header}.company.product.lot.YYYYMMDD.serial with 3, 7, 7, 6, 8 and 9 digits"
         f"{', company one of ' + companies if companies else ''}, made at most {s.max_age_days} "
         "days before the scan; or a valid GS1 code"
     )
-    return Words(f"code '{code}': {'; '.join(faults)}", expected, Cause.ITEM)
+    return Words(f"code '{spelled}': {'; '.join(faults)}", expected, Cause.ITEM)
+
+
+def _faults(code: Code, s: RuleSettings) -> list[str]:
+    """What is wrong with the code itself, in words."""
+    faults = [] if code.reason is None else [code.reason]
+    if code.header_ok and _wrong_header(code, s):
+        faults.append(f"header {code.header} is not {s.header}")
+    if code.company_ok and _unknown_company(code, s):
+        faults.append(f"company {code.company} is not a known company")
+    return faults
 
 
 _GOOD = ("2025-07-01 10:34:17", 1, "Factory", "Aggregation")
@@ -127,9 +102,6 @@ _CODE = "001.8804823.1293291.010004.20250701.000004002"
 
 RULE = Rule(
     kind=AnomalyKind.EPC_FAKE,
-    per_code=_per_code,
-    code_words=_code_words,
-    per_event=_per_event,
     score=_score,
     words=_words,
     runbook="Read the code on the item by eye; if it is as scanned, hold the item and ask the "

@@ -2,53 +2,51 @@
 
 from __future__ import annotations
 
-import polars as pl
+import numpy as np
 
-from scantrail.detectors.rule import Bound, Case, Found, Rule, Words
-from scantrail.features.sequence import is_arrival_before_departure, is_read_again
-from scantrail.features.travel import moved
-from scantrail.vocabulary.chain import Direction
+from scantrail.detectors.found import Found
+from scantrail.detectors.rule import Bound, Case, Rule, Words
+from scantrail.detectors.scans import IN, OUT, Array, Scans, Scored, first_of
 from scantrail.vocabulary.findings import AnomalyKind, Cause
 
 
-def _in_after_out() -> pl.Expr:
-    """In at the place it just left, without ever having come in there before."""
-    here_again = pl.col("place") == pl.col("prev_place")
-    turned = (pl.col("prev_direction") == Direction.OUT) & (pl.col("direction") == Direction.IN)
-    unseen = pl.col("stage").is_null() | (pl.col("max_in_stage") < pl.col("stage"))
-    no_return = ~pl.col("is_return") & ~pl.col("prev_is_return")
-    return (here_again & turned & unseen & no_return).fill_null(value=False)
-
-
-def _per_event(bound: Bound) -> dict[str, pl.Expr]:
-    """`repeats` is how often in a row this step stands, double reads not counted."""
-    again = is_read_again(bound.settings.read_again_minutes)
-    same_step = pl.col("stage") == pl.col("prev_stage")
-    # two places on a known lane: a transfer whose scan in between was missed
-    transfer = moved() & (pl.col("lane_trips") >= bound.settings.known_lane_trips)
-    goes_on = (same_step & ~transfer).fill_null(value=False)
-    counted = (~again).cast(pl.Int32).cum_sum()
-    start = pl.when(~goes_on).then(counted).forward_fill()
-    return {
-        "in_after_out": _in_after_out(),
-        "left_late": is_arrival_before_departure(),
-        "repeats": pl.when(again).then(1).otherwise(counted - start + 1),
-    }
-
-
-def _score(bound: Bound) -> pl.Expr:
+def _score(bound: Bound, scans: Scans) -> Scored:
     s = bound.settings
-    k = pl.col("repeats").cast(pl.Float64)
-    repeated = s.repeat_score * (k - 1) + s.repeat_step_score * (k - 2).clip(lower_bound=0)
-    return (
-        pl.when(pl.col("direction").is_null())
-        .then(None)
-        .when(pl.col("in_after_out") | pl.col("left_late"))
-        .then(s.inverted_score)
-        .when(pl.col("is_sale") | pl.col("is_return"))
-        .then(0.0)
-        .otherwise(pl.min_horizontal(repeated, pl.lit(100.0)))
+    facts = {
+        "in_after_out": _in_after_out(scans),
+        "left_late": scans.arrived_before_leaving,
+        "repeats": _repeats(bound, scans),
+    }
+    k = facts["repeats"]
+    repeated = s.repeat_score * (k - 1.0) + s.repeat_step_score * np.maximum(k - 2.0, 0)
+    score = first_of(
+        (~(scans["direction"] >= 0), np.nan),
+        (facts["in_after_out"] | facts["left_late"], s.inverted_score),
+        ((scans["is_sale"] == 1) | (scans["is_return"] == 1), 0.0),
+        otherwise=np.minimum(repeated, 100),
     )
+    return Scored(score, facts)
+
+
+def _in_after_out(scans: Scans) -> Array:
+    """In at the place it just left, without ever having come in there before."""
+    here_again = scans["place"] == scans["prev_place"]
+    turned = (scans["prev_direction"] == OUT) & (scans["direction"] == IN)
+    unseen = ~(scans["stage"] >= 0) | (scans["max_in_stage"] < scans["stage"])
+    no_return = (scans["is_return"] == 0) & (scans["prev_is_return"] == 0)
+    inverted: Array = here_again & turned & unseen & no_return
+    return inverted
+
+
+def _repeats(bound: Bound, scans: Scans) -> Array:
+    """How often in a row this step stands, double reads not counted."""
+    again = scans.read_again(bound.settings.read_again_minutes)
+    # two places on a known lane: a transfer whose scan in between was missed
+    transfer = scans.moved & (scans["lane_trips"] >= bound.settings.known_lane_trips)
+    goes_on = (scans["stage"] == scans["prev_stage"]) & ~transfer
+    counted = np.cumsum(~again, dtype=np.int32)
+    start = np.maximum.accumulate(np.where(goes_on, 0, counted))
+    return np.where(again, 1, counted - start + 1)
 
 
 def _words(_: Bound, event: Found) -> Words:
@@ -73,7 +71,6 @@ _OUT = ("2025-08-16 22:08:39", 4, "W_Stock_Outbound", "W_Stock_Outbound")
 
 RULE = Rule(
     kind=AnomalyKind.EVT_ORDER_ERR,
-    per_event=_per_event,
     score=_score,
     words=_words,
     runbook="Look whether many items share the two times: then a file was stamped wrongly, or the "

@@ -2,60 +2,58 @@
 
 from __future__ import annotations
 
-import polars as pl
+import numpy as np
 
-from scantrail.detectors.rule import Bound, Case, Found, Rule, Words
-from scantrail.features.sequence import is_arrival_before_departure
-from scantrail.features.travel import kilometres, lane_z, moved
+from scantrail.detectors.found import Found
+from scantrail.detectors.rule import Bound, Case, Rule, Words
+from scantrail.detectors.scans import IN, OUT, Array, Scans, Scored, first_of
 from scantrail.vocabulary.findings import AnomalyKind, Cause
 
 
-def _per_event(bound: Bound) -> dict[str, pl.Expr]:
-    """`z` of the lane, `reach_km` at the speed limit, and whether it was `too_fast`."""
-    return {
-        "z": lane_z(),
-        "reach_km": bound.speed_limit_kmh * pl.col("hours"),
-        "too_fast": _too_fast(bound),
-    }
-
-
-def _same_second() -> pl.Expr:
-    return pl.col("second_places") >= 2
-
-
-def _too_fast(bound: Bound) -> pl.Expr:
-    """Faster than the limit: written without a division, since 0 hours is no speed."""
-    km = kilometres()
-    return (km > bound.settings.min_jump_km) & (km > bound.speed_limit_kmh * pl.col("hours"))
-
-
-def _score(bound: Bound) -> pl.Expr:
+def _score(bound: Bound, scans: Scans) -> Scored:
     s = bound.settings
-    excess = (kilometres() / pl.col("reach_km") - 1).clip(0, 1)
-    explained = _same_second() | is_arrival_before_departure() | ~moved().fill_null(value=False)
-    return (
-        pl.when(explained)
-        .then(0.0)
-        .when("too_fast")
-        .then(s.jump_score + (s.jump_top_score - s.jump_score) * excess)
-        .when(kilometres().is_null() & pl.col("z").is_null())
-        .then(None)
-        .otherwise(_by_lane(bound))
+    km, hours = scans["km"], scans["hours"]
+    # written without a division, since 0 hours is no speed
+    too_fast = (km > s.min_jump_km) & (km > bound.speed_limit_kmh * hours)
+    z = _lane_z(scans)
+    same_second = scans["second_places"] >= 2
+    score = first_of(
+        (same_second | scans.arrived_before_leaving | ~scans.moved, 0.0),
+        (too_fast, _by_speed(bound, km, hours)),
+        (np.isnan(km) & np.isnan(z), np.nan),
+        otherwise=_by_lane(bound, scans, z),
     )
+    return Scored(score, {"too_fast": too_fast, "z": z})
 
 
-def _by_lane(bound: Bound) -> pl.Expr:
+def _by_speed(bound: Bound, km: Array, hours: Array) -> Array:
+    """More with the excess over the limit."""
+    s = bound.settings
+    with np.errstate(divide="ignore", invalid="ignore"):
+        excess = np.clip(km / (bound.speed_limit_kmh * hours) - 1, 0, 1)
+    return s.jump_score + (s.jump_top_score - s.jump_score) * excess
+
+
+def _lane_z(scans: Scans) -> Array:
+    """As the feature `features.travel.lane_z`: robust deviations from the lane's usual time."""
+    hours, usual, spread = scans["hours"], scans["lane_hours"], scans["lane_log_spread"]
+    trip = scans.moved & (scans["direction"] == IN)
+    out = scans["prev_direction"] == OUT
+    made = (scans["prev_stage"] == 0) & (scans["stage"] == 1)
+    known = trip & (out | made) & (hours > 0) & (usual > 0) & (spread > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return first_of((known, np.log(hours / usual) / spread), otherwise=np.nan)
+
+
+def _by_lane(bound: Bound, scans: Scans, z: Array) -> Array:
     """Far off the lane's usual time, where enough batches tell what is usual."""
-    s, z = bound.settings, pl.col("z")
+    s = bound.settings
     usual, extreme = s.lane_z_scores
-    timed = pl.col("lane_batches") >= s.min_lane_batches
-    late = timed & (pl.col("hours") - pl.col("lane_hours") > s.slow_hours)
-    return (
-        pl.when((timed & (z < -s.lane_z_fast[1])) | (late & (z > s.lane_z_slow[1])))
-        .then(extreme)
-        .when((timed & (z < -s.lane_z_fast[0])) | (late & (z > s.lane_z_slow[0])))
-        .then(usual)
-        .otherwise(0.0)
+    timed = scans["lane_batches"] >= s.min_lane_batches
+    late = timed & (scans["hours"] - scans["lane_hours"] > s.slow_hours)
+    return first_of(
+        ((timed & (z < -s.lane_z_fast[1])) | (late & (z > s.lane_z_slow[1])), extreme),
+        ((timed & (z < -s.lane_z_fast[0])) | (late & (z > s.lane_z_slow[0])), usual),
     )
 
 
@@ -79,7 +77,6 @@ _OUT = ("2025-07-03 10:00:00", 3, "Logistics_HUB", "HUB_Outbound")
 
 RULE = Rule(
     kind=AnomalyKind.JUMP,
-    per_event=_per_event,
     score=_score,
     words=_words,
     runbook="Ask both sites whether they have the item. If one does not, its scan is a suspected "

@@ -6,13 +6,14 @@ They measure against the lane table that each request brings: `lane_hours` is a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
-import polars as pl
+import numpy as np
 
 from scantrail.detectors.rule import Bound, Rule, Words
-from scantrail.detectors.rules.source_profile import fake_per_code, fake_score
+from scantrail.detectors.rules.source_profile import fake_score
+from scantrail.detectors.scans import Array, Scans, Scored, first_of, looked_up
 from scantrail.vocabulary.findings import AnomalyKind, Cause
 
 _UNKNOWN_LEVEL: Final = 99
@@ -40,69 +41,54 @@ def level_of(name: str | None) -> int:
 def rules(levels: Sequence[int]) -> tuple[Rule, ...]:
     """The five rules for a request whose sites have these levels, by index."""
     return (
-        _rule(AnomalyKind.EPC_FAKE, fake_score(), per_code=True),
-        _rule(AnomalyKind.EPC_DUP, _dup()),
-        _rule(AnomalyKind.LOC_ERR, _location(dict(enumerate(levels)))),
-        _rule(AnomalyKind.EVT_ORDER_ERR, _order()),
-        _rule(AnomalyKind.JUMP, _jump()),
+        _rule(AnomalyKind.EPC_FAKE, fake_score),
+        _rule(AnomalyKind.EPC_DUP, _dup),
+        _rule(AnomalyKind.LOC_ERR, _location(np.array(levels, np.float64))),
+        _rule(AnomalyKind.EVT_ORDER_ERR, _order),
+        _rule(AnomalyKind.JUMP, _jump),
     )
 
 
-def _rule(kind: AnomalyKind, score: pl.Expr, *, per_code: bool = False) -> Rule:
-    def said(_: Bound, __: object) -> Words:
-        return Words("as the earlier service has it", "", Cause.ITEM)
-
-    if per_code:
-        return Rule(kind, lambda _: score, said, "", per_code=fake_per_code)
-    return Rule(kind, lambda _: score, said, "")
+def _rule(kind: AnomalyKind, score: Callable[[Bound, Scans], Scored]) -> Rule:
+    said = Words("as the earlier service has it", "", Cause.ITEM)
+    return Rule(kind, score, lambda *_: said, "")
 
 
-def _dup() -> pl.Expr:
-    places = pl.col("second_places").cast(pl.Float64)
-    several = pl.min_horizontal(80.0 + 10.0 * (places - 1), pl.lit(100.0))
-    return pl.when(places >= 2).then(several).otherwise(0.0)
+def _dup(_: Bound, scans: Scans) -> Scored:
+    places = scans["second_places"]
+    return Scored(first_of((places >= 2, np.minimum(80.0 + 10.0 * (places - 1.0), 100))), {})
 
 
-def _location(levels: dict[int, int]) -> pl.Expr:
-    def level(column: str) -> pl.Expr:
-        return pl.col(column).replace_strict(
-            levels, default=_UNKNOWN_LEVEL, return_dtype=pl.Float64
-        )
+def _location(levels: Array) -> Callable[[Bound, Scans], Scored]:
+    def score(_: Bound, scans: Scans) -> Scored:
+        start = looked_up(scans["prev_site"], levels, _UNKNOWN_LEVEL)
+        end = looked_up(scans["site"], levels, _UNKNOWN_LEVEL)
+        unknown = (start == _UNKNOWN_LEVEL) * 20.0 + (end == _UNKNOWN_LEVEL) * 20.0
+        first = scans["position"] == 0
+        return Scored(first_of((first, 0.0), (unknown > 0, unknown), (end < start, 30.0)), {})
 
-    start, end = level("prev_site"), level("site")
-    unknown = (start == _UNKNOWN_LEVEL) * 20.0 + (end == _UNKNOWN_LEVEL) * 20.0
-    return (
-        pl.when(pl.col("position") == 0)
-        .then(0.0)
-        .when(unknown > 0)
-        .then(unknown)
-        .when(end < start)
-        .then(30.0)
-        .otherwise(0.0)
-    )
+    return score
 
 
-def _order() -> pl.Expr:
+def _order(_: Bound, scans: Scans) -> Scored:
     """The k-th equal step in a row: 25 (k - 1) + 15 (k - 2), at most 100."""
-    same = (pl.col("words") == pl.col("prev_words")).fill_null(value=False)
-    place = pl.int_range(pl.len())
-    run = (place - pl.when(~same).then(place).forward_fill()).cast(pl.Float64)
-    return pl.min_horizontal(25.0 * run + 15.0 * (run - 1).clip(lower_bound=0), pl.lit(100.0))
+    same = scans["words"] == scans["prev_words"]
+    place = np.arange(len(same))
+    run = place - np.maximum.accumulate(np.where(same, 0, place))
+    return Scored(np.minimum(25.0 * run + 15.0 * np.maximum(run - 1, 0), 100), {})
 
 
-def _jump() -> pl.Expr:
-    hours, mean, std = pl.col("hours"), pl.col("lane_hours"), pl.col("lane_log_spread")
-    z = (hours - mean).abs() / std
-    by_table = (
-        pl.when(z <= 2).then(0.0).when(z <= 3).then(60.0).when(z <= 4).then(80.0).otherwise(95.0)
+def _jump(_: Bound, scans: Scans) -> Scored:
+    hours, mean, std = scans["hours"], scans["lane_hours"], scans["lane_log_spread"]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.abs(hours - mean) / std
+    score = first_of(
+        (np.isnan(mean) | (scans["place"] == scans["prev_place"]), 0.0),
+        ((hours < 0) | (scans["km"] > hours * 100), 95.0),
+        (~(std > 0) | ~(mean > 0), 0.0),
+        (z <= 2, 0.0),
+        (z <= 3, 60.0),
+        (z <= 4, 80.0),
+        otherwise=95.0,
     )
-    return (
-        pl.when(mean.is_null() | (pl.col("place") == pl.col("prev_place")))
-        .then(0.0)
-        .when((hours < 0) | (pl.col("km") > hours * 100))
-        .then(95.0)
-        .when(std.is_null() | ~(std > 0) | ~(mean > 0))
-        .then(0.0)
-        .otherwise(by_table)
-        .fill_null(0.0)
-    )
+    return Scored(score, {})

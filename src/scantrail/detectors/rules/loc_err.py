@@ -2,70 +2,64 @@
 
 from __future__ import annotations
 
-import polars as pl
+from typing import Final
 
-from scantrail.detectors.rule import Bound, Case, Found, Rule, Words
-from scantrail.features.sequence import is_arrival_before_departure, skips_a_tier
-from scantrail.features.travel import moved
+import numpy as np
+
+from scantrail.detectors.found import Found
+from scantrail.detectors.rule import Bound, Case, Rule, Words
+from scantrail.detectors.scans import Array, Scans, Scored, first_of
 from scantrail.vocabulary.chain import Tier
 from scantrail.vocabulary.findings import AnomalyKind, Cause
 
-
-def _back() -> pl.Expr:
-    """Tiers gone back without a return; 0 where none."""
-    tiers = pl.col("prev_tier") - pl.col("tier")
-    excused = pl.col("is_return") | pl.col("prev_is_return") | is_arrival_before_departure()
-    return pl.when((tiers > 0) & ~excused).then(tiers).otherwise(0).fill_null(0)
+#: Tiers that may not be passed over; hubs are optional in a chain.
+_NEEDED: Final = frozenset((int(Tier.WAREHOUSE), int(Tier.WHOLESALER)))
+_TIERS: Final = tuple(tier.name.lower() for tier in Tier)
 
 
-def _unlisted(bound: Bound) -> pl.Expr:
-    if not bound.knows_sites:
-        return pl.lit(value=False)
-    return pl.col("site").is_null() & pl.col("place").is_not_null()
-
-
-def _mismatch() -> pl.Expr:
-    """The step belongs to another tier than the site."""
-    return ~pl.col("step_fits")
-
-
-def _known_lane(bound: Bound) -> pl.Expr:
-    return pl.col("lane_trips") >= bound.settings.known_lane_trips
-
-
-def _skip(bound: Bound) -> pl.Expr:
-    return (skips_a_tier(bound.tiers) & ~_known_lane(bound)).fill_null(value=False)
-
-
-def _unknown_lane(bound: Bound) -> pl.Expr:
-    """Moved within a tier on a way that history never saw, where history is known."""
-    if not bound.knows_lanes:
-        return pl.lit(value=False)
-    within = (pl.col("tier") == pl.col("prev_tier")) & moved()
-    listed = pl.col("site").is_not_null() & pl.col("prev_site").is_not_null()
-    return (within & listed & ~_known_lane(bound)).fill_null(value=False)
-
-
-def _per_event(bound: Bound) -> dict[str, pl.Expr]:
-    return {
-        "tiers_back": _back(),
-        "skip": _skip(bound),
-        "unknown_lane": _unknown_lane(bound),
-    }
-
-
-def _score(bound: Bound) -> pl.Expr:
+def _score(bound: Bound, scans: Scans) -> Scored:
     s = bound.settings
-    back = pl.min_horizontal(
-        pl.col("tiers_back").cast(pl.Float64) * s.back_tier_score, pl.lit(100.0)
-    )
-    return pl.max_horizontal(
-        back,
-        pl.when("skip").then(s.skipped_tier_score).otherwise(0.0),
-        pl.when("unknown_lane").then(s.unknown_lane_score).otherwise(0.0),
-        pl.when(_mismatch()).then(s.step_mismatch_score).otherwise(0.0),
-        pl.when(_unlisted(bound)).then(s.unknown_site_score).otherwise(0.0),
-    )
+    facts = {
+        "tiers_back": _tiers_back(scans),
+        "skip": _skip(bound, scans),
+        "unknown_lane": _unknown_lane(bound, scans),
+    }
+    unlisted = (scans["place"] >= 0) & ~(scans["site"] >= 0) & bound.knows_sites
+    score = np.minimum(facts["tiers_back"] * s.back_tier_score, 100)
+    for holds, points in (
+        (facts["skip"], s.skipped_tier_score),
+        (facts["unknown_lane"], s.unknown_lane_score),
+        (scans["step_fits"] == 0, s.step_mismatch_score),
+        (unlisted, s.unknown_site_score),
+    ):
+        np.maximum(score, points, out=score, where=holds)
+    return Scored(score, facts)
+
+
+def _tiers_back(scans: Scans) -> Array:
+    """Tiers gone back without a return; 0 where none."""
+    tiers = scans["prev_tier"] - scans["tier"]
+    no_return = (scans["is_return"] == 0) & (scans["prev_is_return"] == 0)
+    return first_of(((tiers > 0) & no_return & ~scans.arrived_before_leaving, tiers))
+
+
+def _skip(bound: Bound, scans: Scans) -> Array:
+    """Passes over a tier that the chain has and needs."""
+    start, end = scans["prev_tier"], scans["tier"]
+    skipped = np.zeros(len(end), bool)
+    for tier in bound.tiers & _NEEDED:
+        skipped |= (start < tier) & (end > tier)
+    skipped &= scans["lane_trips"] < bound.settings.known_lane_trips
+    return skipped
+
+
+def _unknown_lane(bound: Bound, scans: Scans) -> Array:
+    """Moved within a tier on a way that history never saw, where history is known."""
+    within = (scans["tier"] == scans["prev_tier"]) & scans.moved
+    listed = (scans["site"] >= 0) & (scans["prev_site"] >= 0)
+    unseen = scans["lane_trips"] < bound.settings.known_lane_trips
+    unknown: Array = within & listed & unseen & bound.knows_lanes
+    return unknown
 
 
 def _words(_: Bound, event: Found) -> Words:
@@ -87,7 +81,7 @@ def _words(_: Bound, event: Found) -> Words:
 
 
 def _name(tier: int | None) -> str:
-    return "unknown tier" if tier is None else Tier(tier).name.lower()
+    return "unknown tier" if tier is None else _TIERS[tier]
 
 
 _RETAIL = ("2025-07-05 18:00:00", 5, "R_Stock_Inbound", "R_Stock_Inbound")
@@ -96,7 +90,6 @@ RULE = Rule(
     kind=AnomalyKind.LOC_ERR,
     score=_score,
     words=_words,
-    per_event=_per_event,
     runbook="If the goods really went this way, record the return or add the lane or site to the "
     "site list. If not, ask where the item is, and check the location set in the reader.",
     cases=(

@@ -2,40 +2,56 @@
 
 from __future__ import annotations
 
-import polars as pl
+from typing import Final
 
-from scantrail.detectors.rule import Bound, Case, Found, Rule, Words
-from scantrail.features.sequence import missing_links
+import numpy as np
+
+from scantrail.detectors.found import Found
+from scantrail.detectors.rule import Bound, Case, Rule, Words
+from scantrail.detectors.scans import IN, OUT, Array, Scans, Scored, first_of
+from scantrail.vocabulary.chain import Tier
 from scantrail.vocabulary.findings import AnomalyKind, Cause
 
-
-def _per_event(bound: Bound) -> dict[str, pl.Expr]:
-    trips = bound.settings.known_lane_trips
-    return {"missing": missing_links(bound.tiers, known_trips=trips)}
+#: The tiers between plant and shop, with the first of the two stages of each.
+_BETWEEN: Final = ((Tier.WAREHOUSE, 1), (Tier.HUB, 3), (Tier.WHOLESALER, 5))
 
 
-def _score(bound: Bound) -> pl.Expr:
-    missing = pl.col("missing")
+def _score(bound: Bound, scans: Scans) -> Scored:
     one, two, three, four = bound.settings.missed_scores
-    return (
-        pl.when(pl.col("prev_time").is_null() | pl.col("is_return") | pl.col("prev_is_return"))
-        .then(0.0)
-        .when(missing >= 4)
-        .then(four)
-        .when(missing == 3)
-        .then(three)
-        .when(missing == 2)
-        .then(two)
-        .when(missing == 1)
-        .then(one)
-        .when(missing <= 0)
-        .then(0.0)
-        .otherwise(None)
+    missing = _missing_links(bound, scans)
+    came_back = (scans["is_return"] == 1) | (scans["prev_is_return"] == 1)
+    score = first_of(
+        ((scans["position"] == 0) | came_back, 0.0),
+        (missing >= 4, four),
+        (missing == 3, three),
+        (missing == 2, two),
+        (missing == 1, one),
+        (missing <= 0, 0.0),
+        otherwise=np.nan,
     )
+    return Scored(score, {"missing": missing})
+
+
+def _missing_links(bound: Bound, scans: Scans) -> Array:
+    """Links of the chain of custody that are absent between the previous event and this one.
+
+    A lane that history knows needs only its departure and its arrival. NaN where either stage is
+    unknown, 0 where the item went back.
+    """
+    stage, before = scans["stage"], scans["prev_stage"]
+    skipped = np.maximum(stage - before - 1, 0)
+    for tier, first in _BETWEEN:
+        if tier not in bound.tiers:  # the stages of a tier that the chain lacks are never missed
+            skipped = skipped - 2 * ((before < first) & (stage > first + 1))
+    left = (scans["prev_direction"] == OUT) | (before == 0)  # a plant has no outbound
+    ends = 2 - left.astype(np.int8) - (scans["direction"] == IN)
+    known_lane = scans.moved & (scans["lane_trips"] >= bound.settings.known_lane_trips)
+    return first_of((known_lane & (stage > before), np.minimum(ends, skipped)), otherwise=skipped)
 
 
 def _words(_: Bound, event: Found) -> Words:
-    absent = f"{event['missing']} scan{'s are' if event['missing'] > 1 else ' is'} absent"
+    missing = int(event["missing"])
+    absent = f"{missing} scan{'s are' if missing > 1 else ' is'} absent"
     reason = (
         f"{absent} between {event['prev_step']} at {event['there']} "
         f"and {event['step']} at {event['here']}"
@@ -47,7 +63,6 @@ _START = ("2025-07-01 11:00:00", 2, "WMS", "WMS_Inbound")
 
 RULE = Rule(
     kind=AnomalyKind.MISSED_SCAN,
-    per_event=_per_event,
     score=_score,
     words=_words,
     runbook="See whether other items lack the same scans: then a reader or an upload is at fault. "
