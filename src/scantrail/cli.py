@@ -1,11 +1,11 @@
-"""The command line: detect, sites learn, simulate, serve."""
+"""The command line: detect, train, evaluate, sites learn, simulate, serve."""
 
 from __future__ import annotations
 
 import io
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +14,15 @@ from typing import Annotated, Final, NoReturn, Protocol
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from scantrail.errors import InputError, ScantrailError, SettingsError
 from scantrail.settings import read_settings
@@ -96,6 +104,21 @@ def detect(
         str | None,
         typer.Option(help="Known company codes, by comma. Default: as learned with the lanes."),
     ] = None,
+    artifacts: Annotated[
+        str | None,
+        typer.Option(
+            help="What was learned: a folder written by [bold]scantrail train[/], [bold]demo[/] "
+            "(the bundled one, for the demo chain), or [bold]none[/]. Default: none, unless the "
+            "demo chain is judged.",
+        ),
+    ] = None,
+    history: Annotated[
+        Path | None,
+        typer.Option(
+            help="An earlier log of the same chain: journeys that began there are judged from "
+            "their beginning. It gets no verdicts."
+        ),
+    ] = None,
     fail_on: Annotated[
         int | None,
         typer.Option(min=1, help=f"Exit with {_FOUND} if at least this many events are suspect."),
@@ -112,11 +135,13 @@ def detect(
     from scantrail import output, summary, wiring
 
     started = time.perf_counter()
-    output.check_targets(out, rejects, log, *([sites] if sites else []))
+    inputs = [path for path in (log, sites, history) if path]
+    output.check_targets(out, rejects, *inputs)
     settings = read_settings(
         rules=rules and rules.value,
         zone=zone,
         sites=str(sites) if sites else None,
+        artifacts=artifacts,
         thresholds=None if companies is None else {"companies": _companies(companies)},
     )
     engine = wiring.engine(settings)
@@ -124,10 +149,11 @@ def detect(
     with _stages(4 + learning + bool(out or rejects), quiet=quiet) as stage:
         stage("reading")
         events = wiring.read_events(log, settings, engine.network.sites)
+        earlier = wiring.read_events(history, settings, engine.network.sites) if history else None
         if learning:
             stage("learning lanes")
-            engine = engine.with_tiers_seen(events).learned_from(events)
-        report = engine.judge(events, progress=stage)
+            engine = engine.with_tiers_seen(events).learned_from(earlier or events)
+        report = engine.judge(events, progress=stage, history=earlier)
         if out or rejects:
             stage("writing")
         written = output.write(report, out, rejects)
@@ -137,6 +163,63 @@ def detect(
         summary.show(report, events, engine.network, written, seconds, lanes)
     if fail_on and report.verdicts["anomaly"].sum() >= fail_on:
         raise typer.Exit(_FOUND)
+
+
+@app.command()
+def train(
+    log: Log,
+    out: Annotated[Path, typer.Option(help="Folder to write the artifact to.")],
+    sites: Annotated[
+        Path, typer.Option(help="Site list (CSV), or a folder written by 'sites learn'.")
+    ],
+    zone: Zone = None,
+    seed: Annotated[int, typer.Option(help="The same seed and log give the same artifact.")] = 0,
+    epochs: Annotated[int, typer.Option(min=1, max=200, help="Passes over the log.")] = 8,
+) -> None:
+    """Learn what is normal from your own log, without labels; a few anomalies in it do no harm.
+
+    Needs the extra [bold]train[/]: pip install 'scantrail\\[train]'. A training that was stopped
+    goes on where it was. Use the folder as [bold]--artifacts[/] of detect and serve.
+
+    [bold]Example:[/] scantrail train scans.tsv --sites network/ --out artifact/
+    """
+    from scantrail import output, summary, wiring
+
+    output.check_folder(out)
+    started = time.perf_counter()
+    settings = read_settings(zone=zone, sites=str(sites), artifacts="none")
+    engine = wiring.engine(settings)
+    with _shares() as share:
+        share("reading", 0.0)
+        events = wiring.read_events(log, settings, engine.network.sites)
+        if not engine.network.knows_lanes:
+            engine = engine.with_tiers_seen(events).learned_from(events)
+        with output.folder_at(out):
+            trained = wiring.train(engine, events, out, share, seed=seed, epochs=epochs)
+    summary.show_training(trained, events, time.perf_counter() - started)
+
+
+@app.command()
+def evaluate(
+    verdicts: Annotated[Path, typer.Argument(help="Verdicts written by detect.")],
+    labels: Annotated[
+        Path, typer.Argument(help="CSV with event_id, epc_code, kind, and maybe rule_visible.")
+    ],
+    per_10k: Annotated[
+        float, typer.Option("--per-10k", help="False alerts per 10,000 scans that are bearable.")
+    ] = 3.0,
+) -> None:
+    """Tell how much of what is labelled was found, at so many false alerts per 10,000 scans.
+
+    An alert is an item whose highest score passes the threshold.
+
+    [bold]Example:[/] scantrail evaluate verdicts.parquet demo/labels.csv
+    """
+    from scantrail import summary
+    from scantrail.evaluation import evaluate as measure
+    from scantrail.evaluation import read_labels, read_verdicts
+
+    summary.show_evaluation(measure(read_verdicts(verdicts), read_labels(labels), per_10k))
 
 
 @sites_app.command("learn")
@@ -205,6 +288,10 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 picks a free one.")] = 8000,
     sites: SitesOption = None,
+    artifacts: Annotated[
+        str | None,
+        typer.Option(help="Folder written by [bold]scantrail train[/], or demo, or none."),
+    ] = None,
     insecure_local: Annotated[
         bool,
         typer.Option("--insecure-local", help="No keys needed; listens on this machine only."),
@@ -222,7 +309,7 @@ def serve(
     from scantrail import wiring
     from scantrail.serve import run
 
-    settings = read_settings(sites=str(sites) if sites else None)
+    settings = read_settings(sites=str(sites) if sites else None, artifacts=artifacts)
     run.serve(wiring.engine(settings), host, port)
 
 
@@ -271,6 +358,24 @@ def _stages(total: int, *, quiet: bool) -> Iterator[StageCall]:
             begun += 1
 
         yield stage
+
+
+@contextmanager
+def _shares() -> Iterator[Callable[[str, float], None]]:
+    """A progress bar over shares of the whole, on stderr, gone when done."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description:<24}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns, console=_stderr, transient=True, disable=not _stderr.is_terminal
+    ) as progress:
+        task = progress.add_task("", total=1.0)
+        yield lambda name, share: progress.update(task, description=name, completed=share)
 
 
 def main() -> None:

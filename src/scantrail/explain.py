@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from scantrail.vocabulary.findings import Severity
+from scantrail.vocabulary.findings import AnomalyKind, Cause, Severity
+from scantrail.vocabulary.protocols import FOUND, Told
+
+Floats = npt.NDArray[np.float64]
 
 #: One row per suspect event.
 EXPLAINED: Final = pl.Schema(
@@ -22,6 +28,13 @@ EXPLAINED: Final = pl.Schema(
 
 _NOTHING: Final = pl.DataFrame(schema=EXPLAINED)
 _HIGH, _MEDIUM, _LOW = 70, 40, 20
+_SILENT: Final = "it departs from what history shows"
+_RUNBOOK: Final = {
+    Cause.ITEM: "Check the item where it is, and ask who handled it.",
+    Cause.SCANNER: "Check the reader: its aim, its rate, its clock.",
+    Cause.DATA: "Compare the record with the paper, and correct it.",
+    Cause.PARTNER_FILE: "Ask the partner for the file that holds the missing scans.",
+}
 
 
 def severity(score: float) -> Severity:
@@ -37,6 +50,38 @@ def severity(score: float) -> Severity:
     return Severity.LOW if score >= _LOW else Severity.NORMAL
 
 
+def model_claims(
+    rows: npt.NDArray[np.uint32], scores: Floats, told: Sequence[list[Told]]
+) -> pl.DataFrame:
+    """One claim (`protocols.FOUND`) per event that learned detectors raise an alarm for.
+
+    Args:
+        rows: (k,) the events' rows.
+        scores: (k,) their combined scores.
+        told: What each detector says of them, k each.
+    """
+    claims = []
+    each = zip(*told, strict=True) if told else [()] * len(rows)
+    for row, score, said in zip(rows.tolist(), scores.tolist(), each, strict=True):
+        reasons = "; ".join(one.reason for one in said if one.reason) or _SILENT
+        expected = "; ".join(one.expected for one in said if one.expected)
+        normal = next((one.normal for one in said if one.normal), "")
+        if normal:
+            expected = f"{expected}; it would be ordinary {normal}" if expected else normal
+        cause = next((one.cause for one in reversed(said)), Cause.ITEM)
+        claims.append((row, AnomalyKind.MODEL, score, reasons, expected, cause, _RUNBOOK[cause]))
+    return pl.DataFrame(claims, schema=FOUND, orient="row")
+
+
+def ranked(claims: pl.DataFrame, high_rule: float) -> pl.DataFrame:
+    """Claims by event, the deciding one first: rules of high confidence, models, other rules."""
+    score = claims["score"].to_numpy()
+    model = (claims["kind"] == AnomalyKind.MODEL).to_numpy()
+    rank = np.where(model, 1, np.where(score >= high_rule, 0, 2))
+    order = np.lexsort((-score, rank, claims["row"].to_numpy()))
+    return claims[pl.Series(order.astype(np.uint32))]
+
+
 def explain(claims: pl.DataFrame) -> pl.DataFrame:
     """Turn claims into one explanation per event.
 
@@ -50,7 +95,7 @@ def explain(claims: pl.DataFrame) -> pl.DataFrame:
     """
     events: dict[int, list[str]] = {}
     for row, kind, _, reason, expected, cause, runbook in claims.iter_rows():
-        said = f"suspect {kind}: {reason}"
+        said = f"unusual: {reason}" if kind == AnomalyKind.MODEL else f"suspect {kind}: {reason}"
         if row in events:
             events[row][2] += f"; {said}"
         else:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from scantrail.ensemble import combine
-from scantrail.explain import explain
+from scantrail.ensemble import Combination, Decision, EnsembleSettings, combine
+from scantrail.explain import explain, model_claims, ranked
 from scantrail.gaps import fill_gaps
 from scantrail.journeys import link
 from scantrail.lanes import Network
 from scantrail.vocabulary.events import Events
 from scantrail.vocabulary.findings import Report
-from scantrail.vocabulary.protocols import FOUND, Detector, Findings, Journeys
+from scantrail.vocabulary.protocols import FOUND, Detector, Explainer, Findings, Journeys
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +35,9 @@ def judge(
     network: Network,
     detectors: Sequence[Detector],
     progress: Progress = lambda _: None,
+    *,
+    combination: Combination | None = None,
+    settings: EnsembleSettings | None = None,
 ) -> Report:
     """Judge every event.
 
@@ -42,6 +46,8 @@ def judge(
         network: Sites and lanes that journeys are measured against.
         detectors: Who judges. One that raises leaves its scores null and is named in `degraded`.
         progress: Told of each stage.
+        combination: How learned detectors are combined; None if there are none among them.
+        settings: When to raise an alarm; the defaults if None.
 
     Returns:
         One verdict per event, in input order (see `findings.Report`).
@@ -53,8 +59,15 @@ def judge(
     answers, degraded = _ask(detectors, journeys)
 
     progress("verdicts")
-    confidence, claims = combine([a for a in answers.values() if a], len(journeys.events))
-    verdicts = _verdicts(journeys, detectors, answers, confidence, explain(claims))
+    answered = {name: answer for name, answer in answers.items() if answer}
+    settings = settings or EnsembleSettings()
+    crowd = partial(_crowd, journeys.linked)
+    decision = combine(answered, len(journeys.events), combination, settings, crowd)
+    claims = _claims(journeys, detectors, decision, settings.high_rule)
+    scores = _scores(detectors, answers, len(journeys.events))
+    if combination:
+        scores.append(decision.combined)
+    verdicts = _verdicts(journeys, scores, decision, explain(claims))
     versions = {detector.name: detector.version for detector in detectors}
     return Report(verdicts, events.rejects, claims, degraded, versions)
 
@@ -93,27 +106,47 @@ def _checked(detector: Detector, answer: Findings, journeys: Journeys) -> Findin
     return answer
 
 
+def _crowd(linked: pl.DataFrame, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Of events at these places: how many of them share place, words and second with each."""
+    some = linked.select("place", "words", "time")[places]
+    return some.select(pl.len().over("place", "words", "time")).to_series().to_numpy()
+
+
+def _claims(
+    journeys: Journeys, detectors: Sequence[Detector], decision: Decision, high_rule: float
+) -> pl.DataFrame:
+    """Rules' claims, and what learned detectors say of the events that they raise an alarm for."""
+    places = np.flatnonzero(decision.alarmed)
+    if not len(places):
+        return decision.claims
+    told = [one.tell(journeys, places) for one in detectors if isinstance(one, Explainer)]
+    rows = journeys.linked["row"].to_numpy()[places]
+    scores = decision.combined.to_numpy()[places]
+    return ranked(pl.concat([decision.claims, model_claims(rows, scores, told)]), high_rule)
+
+
 def _verdicts(
-    journeys: Journeys,
-    detectors: Sequence[Detector],
-    answers: dict[str, Findings | None],
-    confidence: pl.Series,
-    explained: pl.DataFrame,
+    journeys: Journeys, scores: list[pl.Series], decision: Decision, explained: pl.DataFrame
 ) -> pl.DataFrame:
     """Scores and words beside each event, back in input order."""
     events = journeys.events
     order = _input_order(journeys)
-    told = [
-        column[order]
-        for detector in detectors
-        for column in _score_columns(detector, answers[detector.name], len(events))
-    ]
-    final = confidence[order]
-    anomaly = pl.Series("anomaly", final.to_numpy() > 0)  # null is no anomaly
+    told = [column[order] for column in (*scores, decision.confidence)]
+    anomaly = pl.Series("anomaly", decision.anomaly[order.to_numpy()])
     at = _sparse(_places(events, explained["row"]), len(events))
     words = [explained[name][at] for name in _WORDS]
     identity = [events[name] for name in _IDENTITY]
-    return pl.DataFrame([*identity, *told, final, anomaly, *words, events["flags"]])
+    return pl.DataFrame([*identity, *told, anomaly, *words, events["flags"]])
+
+
+def _scores(
+    detectors: Sequence[Detector], answers: dict[str, Findings | None], count: int
+) -> list[pl.Series]:
+    return [
+        column
+        for detector in detectors
+        for column in _score_columns(detector, answers[detector.name], count)
+    ]
 
 
 def _input_order(journeys: Journeys) -> pl.Series:

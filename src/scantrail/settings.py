@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from scantrail.detectors.rule import RuleSettings
+from scantrail.ensemble import EnsembleSettings
 from scantrail.errors import SettingsError
 
 PREFIX: Final = "SCANTRAIL_"
@@ -25,7 +26,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     zone: str = "Asia/Seoul"  #: IANA zone of times that carry no offset
     rules: Literal["default", "source"] = "default"  #: rule profile
     sites: str = ""  #: site list, or a folder written by `sites learn`; empty: the demo chain
+    #: folder written by `train`; "demo": the bundled one; "none": rules alone. Empty: the bundled
+    #: one with the demo chain, none with other sites
+    artifacts: str = ""
     thresholds: RuleSettings = RuleSettings()
+    ensemble: EnsembleSettings = EnsembleSettings()
     max_body_bytes: int = 64 * 1024 * 1024  #: larger request bodies are answered with 413
     max_records: int = 100_000  #: more records in one request are answered with 413
     kept_reports: int = 100  #: how many past reports the service remembers

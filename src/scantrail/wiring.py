@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import polars as pl
 
 from scantrail import pipeline
+from scantrail.artifact import Artifact, read_artifact
 from scantrail.detectors.catalog import PROFILES
 from scantrail.detectors.rule_set import RuleSet
-from scantrail.errors import SitesError
+from scantrail.errors import SitesError, TrainingError
 from scantrail.gaps import fill_gaps
 from scantrail.ingest.catalog import read_log
 from scantrail.ingest.quality import standardise
@@ -26,10 +27,12 @@ from scantrail.sites import Sites, no_sites, read_sites
 from scantrail.stores.memory import MemoryReports
 from scantrail.vocabulary.events import Events, RawLog
 from scantrail.vocabulary.findings import Report
-from scantrail.vocabulary.protocols import ReportStore
+from scantrail.vocabulary.protocols import Detector, ReportStore
 
 #: The bundled demo chain.
 DEMO: Final = Path(str(files("scantrail") / "data" / "demo"))
+#: What was learned from it.
+DEMO_ARTIFACT: Final = DEMO / "artifact"
 #: The companies that make the demo chain's goods.
 DEMO_COMPANIES: Final = ("8804823", "8805843", "8809437")
 _COMPANIES: Final = pl.Schema({"company": pl.String()})
@@ -43,17 +46,26 @@ class Engine:
 
     settings: Settings
     network: Network
+    artifact: Artifact | None = None
 
     @cached_property
-    def _detectors(self) -> dict[str, tuple[RuleSet, ...]]:
+    def _rules(self) -> dict[str, RuleSet]:
         return {
-            name: (RuleSet(rules, self.settings.thresholds, self.network),)
+            name: RuleSet(rules, self.settings.thresholds, self.network)
             for name, rules in PROFILES.items()
         }
 
-    def detectors(self, profile: str | None = None) -> tuple[RuleSet, ...]:
-        """The detectors of a rule profile; the configured one if None."""
-        return self._detectors[profile or self.settings.rules]
+    def detectors(self, profile: str | None = None, *, ml: bool = True) -> tuple[Detector, ...]:
+        """The detectors of a rule profile, the configured one if None, and the learned ones.
+
+        The profile of the earlier service knows no learned detectors.
+        """
+        name = profile or self.settings.rules
+        learned = (self.artifact.lstm, self.artifact.svm) if self._learned(name, ml=ml) else ()
+        return (self._rules[name], *learned)
+
+    def _learned(self, profile: str, *, ml: bool) -> bool:
+        return ml and self.artifact is not None and profile != "source"
 
     def understand(self, raw: RawLog) -> Events:
         """Type the raw columns by this engine's zones."""
@@ -64,9 +76,32 @@ class Engine:
         events: Events,
         profile: str | None = None,
         progress: Callable[[str], None] = lambda _: None,
+        *,
+        ml: bool = True,
+        history: Events | None = None,
     ) -> Report:
-        """Judge events by the configured detectors."""
-        return pipeline.judge(events, self.network, self.detectors(profile), progress)
+        """Judge events by the configured detectors.
+
+        Args:
+            events: What to judge.
+            profile: A rule profile; the configured one if None.
+            progress: Told of each stage.
+            ml: Whether learned detectors judge too, if there are any.
+            history: Earlier events that journeys may have begun with; they get no verdicts.
+        """
+        combination = None
+        if self._learned(profile or self.settings.rules, ml=ml):
+            assert self.artifact is not None
+            combination = self.artifact.combination
+        report = pipeline.judge(
+            events if history is None else _after(history, events),
+            self.network,
+            self.detectors(profile, ml=ml),
+            progress,
+            combination=combination,
+            settings=self.settings.ensemble,
+        )
+        return report if history is None else _of(report, len(history.frame))
 
     def with_tiers_seen(self, events: Events) -> Engine:
         """An engine in which sites of unknown tier have the one that their scans show."""
@@ -87,18 +122,55 @@ class Engine:
         )
 
 
+def _after(history: Events, events: Events) -> Events:
+    """Both, history first; its rows come before all others, and what is in both counts once."""
+    same = ["epc_code", "time", "location_id", "scan_location", "business_step", "event_type"]
+    first = history.frame.join(events.frame, on=same, how="anti", nulls_equal=True)
+    begin = len(history.frame)
+    first = first.with_columns(
+        row=pl.int_range(len(first), dtype=pl.UInt32),
+        event_id=pl.lit(None).cast(events.frame.schema["event_id"]),
+    )
+    later = events.frame.with_columns(row=(pl.col("row") + begin).cast(pl.UInt32))
+    return Events(pl.concat([first, later]), events.rejects, events.source)
+
+
+def _of(report: Report, begin: int) -> Report:
+    """What a report says of events from row `begin` on, as if these were all."""
+    later = (pl.col("row") - begin).cast(pl.UInt32)
+    return replace(
+        report,
+        verdicts=report.verdicts.filter(pl.col("row") >= begin).with_columns(row=later),
+        claims=report.claims.filter(pl.col("row") >= begin).with_columns(row=later),
+    )
+
+
 def engine(settings: Settings) -> Engine:
     """Put an engine together by settings.
 
     Raises:
         SitesError: The site list can't be used.
+        ArtifactError: The artifact can't be used.
     """
     path = Path(settings.sites) if settings.sites else DEMO
     thresholds = settings.thresholds
     if not thresholds.companies:
         companies = _companies_at(path) if settings.sites else DEMO_COMPANIES
         thresholds = msgspec.structs.replace(thresholds, companies=companies)
-    return Engine(msgspec.structs.replace(settings, thresholds=thresholds), network_at(path))
+    settings = msgspec.structs.replace(settings, thresholds=thresholds)
+    return Engine(settings, network_at(path), artifact_of(settings))
+
+
+def artifact_of(settings: Settings) -> Artifact | None:
+    """The configured artifact; with the demo chain the bundled one, if none is named.
+
+    Raises:
+        ArtifactError: The artifact can't be used.
+    """
+    if settings.artifacts == "none" or not (settings.artifacts or not settings.sites):
+        return None
+    folder = settings.artifacts or DEMO_ARTIFACT
+    return read_artifact(DEMO_ARTIFACT if folder == "demo" else Path(folder))
 
 
 def write_learned(learned: Engine, folder: Path) -> None:
@@ -118,6 +190,42 @@ def _companies_at(path: Path) -> tuple[str, ...]:
     except (OSError, pl.exceptions.PolarsError) as error:
         reason = str(error).splitlines()[0]
         raise SitesError(f"{file} can't be used: {reason}; write it with 'sites learn'") from error
+
+
+def train(
+    learned: Engine,
+    events: Events,
+    folder: Path,
+    progress: Callable[[str, float], None],
+    **given: Any,
+) -> Any:
+    """Train on events by an engine's rules and network; see `training.train.train`.
+
+    Args:
+        learned: Whose rules say what is surely odd.
+        events: The log.
+        folder: Where the artifact goes.
+        progress: Told what is being done, and which share is done.
+        given: `seed`, `epochs`.
+
+    Raises:
+        TrainingError: Nothing can be learned from this log, or the extra `train` is not installed.
+    """
+    try:
+        from scantrail.training.train import TrainSettings
+        from scantrail.training.train import train as run
+    except ImportError as error:
+        raise TrainingError(
+            f"training needs more than scoring does ({error.name} is missing): "
+            "pip install 'scantrail[train]'"
+        ) from error
+    journeys = pipeline.see(events.frame, learned.network)
+    (rules,) = learned.detectors("default", ml=False)
+    scores = rules.judge(journeys).scores
+    settings = TrainSettings(seed=given["seed"])
+    fit = msgspec.structs.replace(settings.fit, epochs=given["epochs"])
+    settings = msgspec.structs.replace(settings, fit=fit)
+    return run(journeys, scores, folder, settings, progress)
 
 
 def report_store(settings: Settings) -> ReportStore:

@@ -29,7 +29,6 @@ TABULAR: Final = {
 
 #: Nats beyond which more is no stranger: no single aspect outweighs all others together.
 CEILING: Final = 15.0
-_SITE_CEILING: Final = 6.0  # what concerns a whole site weighs less against each of its items
 
 
 def tabular(coded: Coded, usual: Usual) -> npt.NDArray[np.float32]:
@@ -52,7 +51,8 @@ def tabular(coded: Coded, usual: Usual) -> npt.NDArray[np.float32]:
         "step": nats["step"] / np.maximum(whom.alike, 1),
         "origin": nats["origin"] / shared,
         "missed_together": usual.missed_together(coded),
-        "clock_ahead": np.minimum(usual.clock_ahead(coded), _SITE_CEILING),
+        # what concerns a whole site weighs less against each of its items
+        "clock_ahead": 2.5 * np.log1p(usual.clock_ahead(coded)),
         "read_again": 3.0 * np.maximum(whom.run - 1, 0),
         "late_again": np.where(whom.again, np.maximum(gap, 0) ** 2, 0.0),
     }

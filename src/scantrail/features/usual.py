@@ -28,6 +28,7 @@ _LEFT: Final = np.array([0.001, 0.5, 0.9])  # nobody left before, some, most, ne
 _CAME: Final = np.array([0.5, 1.5, 5.5, 20.0])
 #: Kinds of company: how many go along, by how many of the former companions had left.
 COMPANY: Final = (len(_HERE) + 1) * (len(_LEFT) + 1)
+_KERNEL: Final = {0: 0.3, -1: 0.2, 1: 0.2, -2: 0.1, 2: 0.1, -3: 0.05, 3: 0.05}  # of late days
 _SHIFTS: Final = (2, 3, 4, 5, 6)  # hours that a clock may be ahead
 _LIMIT: Final = 4.0  # nats that one batch, or one day, can add to the case against a clock
 _AGAINST: Final = -0.25
@@ -75,14 +76,18 @@ class Usual:
     clock_usual: Floats
 
     @classmethod
-    def learn(cls, coded: Coded, known: Vocabulary) -> Self:
-        """Count a history that is mostly normal."""
+    def learn(
+        cls, coded: Coded, known: Vocabulary, keep: npt.NDArray[np.bool_] | None = None
+    ) -> Self:
+        """Count a history that is mostly normal; of `keep`, (n,), only the events that are true."""
         sites, whom = len(known.sites) + 1, coded.with_whom
-        moves = np.flatnonzero(~whom.again)
+        keep = np.ones(len(coded), bool) if keep is None else keep
+        moves = np.flatnonzero(~whom.again & keep)
         batch = _batches(coded)
+        batch = batch[keep[batch]]
         step, before = coded.step, _came_from(coded)
         moved = batch[whom.before[batch] >= 0]
-        gaps = np.log(np.maximum(whom.gap[whom.again], 1e-4))
+        gaps = np.log(np.maximum(whom.gap[whom.again & keep], 1e-4))
         skips = _skips(coded)[moves[whom.before[moves] >= 0]]
         usual = cls(
             steps=_count((before[moves], step[moves]), (_STEPS, _STEPS)),
@@ -159,13 +164,13 @@ class Usual:
         start = move & (whom.before < 0)
         from_site = coded.site[whom.before]
         return {
-            "step": np.where(move, _rare(self.steps[before], coded.step), 0.0),
+            "step": np.where(move, self._step(coded, before), 0.0),
             "lane": np.where(
                 moved & (from_site != coded.site), _rare(self.lanes[from_site], coded.site), 0.0
             ),
             "clock": np.where(move, self._clock(coded.site, coded.clock), 0.0),
             "origin": np.where(
-                start & (coded.product > 0) & (coded.site > 0),
+                start & (coded.step == 1) & (coded.product > 0) & (coded.site > 0),
                 _rare(self.origins[coded.product], coded.site),
                 0.0,
             ),
@@ -176,6 +181,13 @@ class Usual:
             ),
         }
 
+    def _step(self, coded: Coded, before: Ints) -> Floats:
+        """A single missed read is no rarer than missed reads are, wherever it happens."""
+        nats = _rare(self.steps[before], coded.step)
+        one_missed = _skips(coded) & (coded.step == before + 2)
+        ordinary = -np.log(np.maximum(float(self.missed), 1e-3))
+        return np.where(one_missed, np.minimum(nats, ordinary), nats)
+
     def _clock(self, site: Ints, clock: Ints) -> Floats:
         shares = self._clock_shares()
         best = shares.max(axis=1)
@@ -184,7 +196,9 @@ class Usual:
 
     def _clock_shares(self) -> Floats:
         """Share of a site's batches by hour, neighbours helping, drawn to that of all sites."""
-        counts = _near(self.clocks.reshape(-1, 3, 24)).reshape(-1, CLOCKS)
+        whole = self.clocks.reshape(-1, 3, 24)
+        near = sum(share * np.roll(whole, hours, -1) for hours, share in _KERNEL.items())
+        counts = np.asarray(near).reshape(-1, CLOCKS)
         shares: Floats = (counts + 0.3 / CLOCKS) / (counts.sum(axis=1, keepdims=True) + 0.3)
         return shares
 
@@ -197,9 +211,9 @@ class Usual:
         lacking = _skips(coded) & (whom.here > 1)
         expected = np.maximum(whom.here * max(float(self.missed), 1e-4), 1e-3)
         many = whom.alike.astype(np.float64)
-        # Chernoff's bound on the Poisson tail
-        nats = many * np.log(many / expected) - many + expected
-        return np.where(lacking & (many > expected), nats, 0.0)
+        # Chernoff's bound on the Poisson tail, shared among those that it speaks of
+        nats = many * np.log(many / expected) - many + expected - np.log(many)
+        return np.where(lacking & (many > expected), np.maximum(nats, 0.0), 0.0)
 
     def clock_ahead(self, coded: Coded) -> Floats:
         """Nats for the site's clock running hours ahead, from all its days so far.

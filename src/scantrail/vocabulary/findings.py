@@ -10,7 +10,7 @@ import polars as pl
 
 
 class AnomalyKind(StrEnum):
-    """The kinds that rules can find, in the order in which answers name them."""
+    """What can be found, in the order in which answers name it: by rules, and by models alone."""
 
     EPC_FAKE = "epcFake"
     EVT_ORDER_ERR = "evtOrderErr"
@@ -19,6 +19,7 @@ class AnomalyKind(StrEnum):
     JUMP = "jump"
     AFTER_SALE = "afterSale"
     MISSED_SCAN = "missedScan"
+    MODEL = "model"
 
 
 #: The five kinds that existed before; callers rely on their counters.
@@ -57,7 +58,9 @@ class Report:
     """Everything one run of the pipeline says.
 
     `verdicts`: one row per readable event, in input order: `row` UInt32, `event_id`, `file_id`
-    Int64, `epc_code`, one Float64 `<kind>Score` per rule that ran (0-100; null = cannot say),
+    Int64, `epc_code`, one Float64 `<kind>Score` per rule that ran and one per learned detector
+    (`lstmSequenceScore`, `svmOutlierScore`, and `mlCombinedScore` of them all; 0-100; null = cannot
+    say),
     `finalConfidence` Float64 0-100, `anomaly` Boolean, `kind` String (the primary anomaly, null
     where there is none), `cause` String, `explanation` String, `expected` String, `flags` UInt16.
     `rejects`: see `vocabulary.events.REJECTS`.

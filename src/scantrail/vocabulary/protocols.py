@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from scantrail.vocabulary.events import Events, RawLog
-from scantrail.vocabulary.findings import Report
+from scantrail.vocabulary.findings import Cause, Report
 
 #: One row per claim of a detector: `row` of the event, `kind`, `score` above 0 and up to 100, a
 #: `reason` with actual values and limits, what was `expected`, the likeliest `cause`, a `runbook`
@@ -57,6 +59,19 @@ class Findings:
     found: pl.DataFrame
 
 
+class Told(NamedTuple):
+    """What a learned detector says of one suspect event.
+
+    `reason`: what is strange, with values. `expected`: what should have come. `normal`: the smallest
+    change that would make the event an ordinary one. Each may be empty.
+    """
+
+    reason: str
+    expected: str
+    normal: str
+    cause: Cause
+
+
 class Reader(Protocol):
     """Reads one input format."""
 
@@ -85,6 +100,15 @@ class Detector(Protocol):
 
     def judge(self, journeys: Journeys, /) -> Findings:
         """Score every event; may raise, which makes the verdict degraded."""
+        ...
+
+
+@runtime_checkable
+class Explainer(Detector, Protocol):
+    """A detector that finds words only when asked: for events that turned out to be suspect."""
+
+    def tell(self, journeys: Journeys, places: npt.NDArray[np.int64], /) -> list[Told]:
+        """What to say of the events at these places of `linked`."""
         ...
 
 

@@ -94,8 +94,7 @@ def nats(scores: npt.NDArray[np.float32], expected: npt.NDArray[np.float32], cod
         coded: The events.
     """
     whom = coded.with_whom
-    beyond = np.minimum((scores - expected).astype(np.float64), _HIGHEST)
-    beyond[:, -1] *= math.log(10.0)
+    beyond = by_head(scores, expected)
     unknown = (coded.site == UNKNOWN) | (coded.step == UNKNOWN)
     step, site, with_whom, clock, hours = np.nan_to_num(beyond, nan=0.0).T
     # the same reader, the same moment: a read again is only judged by coming, and by its time
@@ -104,3 +103,10 @@ def nats(scores: npt.NDArray[np.float32], expected: npt.NDArray[np.float32], cod
     shared = (elsewhere + with_whom + hours) / whom.shared
     own = _STEP_WEIGHT * step / np.maximum(whom.alike, 1)
     return np.where(unknown, np.nan, np.maximum(own, shared))
+
+
+def by_head(scores: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> Floats:
+    """Surprise beyond the expected one, (n, 5) in nats, NaN where a head cannot judge."""
+    beyond = (scores - expected).astype(np.float64)
+    beyond[:, -1] *= math.log(10.0)
+    return np.minimum(beyond, _HIGHEST)

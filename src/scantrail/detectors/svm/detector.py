@@ -11,10 +11,11 @@ import polars as pl
 
 from scantrail.calibration import Calibration, to_score
 from scantrail.detectors.svm.model import SvmModel
+from scantrail.detectors.svm.words import told
 from scantrail.features.coding import Vocabulary, code
 from scantrail.features.tabular import tabular
 from scantrail.features.usual import Usual
-from scantrail.vocabulary.protocols import FOUND, Findings, Journeys
+from scantrail.vocabulary.protocols import FOUND, Findings, Journeys, Told
 
 COLUMN: Final = "svmOutlierScore"
 
@@ -41,9 +42,22 @@ class SvmDetector:
 
     def table(self, journeys: Journeys) -> npt.NDArray[np.float32]:
         """The features of every event, (n, d) float32; see `features.tabular.TABULAR`."""
-        return tabular(code(journeys, self.known), self.usual)
+        if id(self) not in journeys.memo:
+            journeys.memo[id(self)] = tabular(code(journeys, self.known), self.usual)
+        table: npt.NDArray[np.float32] = journeys.memo[id(self)]
+        return table
 
     def judge(self, journeys: Journeys) -> Findings:
         """Score every event."""
         scores = pl.DataFrame({COLUMN: to_score(self.calibration(self.raw(journeys)))})
         return Findings(scores, pl.DataFrame(schema=FOUND))
+
+    def tell(self, journeys: Journeys, places: npt.NDArray[np.int64]) -> list[Told]:
+        """Which features made the events at these places of `linked` strange."""
+        coded = code(journeys, self.known)
+        rows = self.table(journeys)[places]
+        falls, tails = self.model.contributions(rows), self.model.tails(rows)
+        return [
+            told(coded, place, fall, tail)
+            for place, fall, tail in zip(places.tolist(), falls, tails, strict=True)
+        ]

@@ -1,0 +1,104 @@
+"""What the network expected of a scan, in words: likely steps and places, and the usual time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from scantrail.detectors.lstm.spec import UNKNOWN
+from scantrail.features.coding import STEPS, Coded
+from scantrail.vocabulary.findings import Cause
+from scantrail.vocabulary.protocols import Told
+
+Floats = npt.NDArray[np.float64]
+Predicted = Mapping[str, npt.NDArray[np.float32]]
+
+_LIKELY: Final = 0.1  # a smaller chance is not named, unless it is the first
+_MOST: Final = 3  # chances named
+_GRID: Final = np.linspace(np.log(1 / 60), np.log(24 * 400), 600)  # log hours
+_STRANGE: Final = {
+    "step": "this step is a surprise",
+    "site": "this place is a surprise",
+    "company": "it is a surprise that it moves {whom}",
+    "clock": "the hour is a surprise",
+    "hours": "{hours} since the move before is a surprise",
+}
+
+
+def told(
+    coded: Coded,
+    place: int,
+    at: int,
+    predicted: Predicted,
+    surprise: Mapping[str, float],
+    names: Sequence[str],
+) -> Told:
+    """Words for one event.
+
+    Args:
+        coded: The events.
+        place: Where the event stands in them.
+        at: Where it stands in `predicted`.
+        predicted: `Runtime.predictions` of its journey.
+        surprise: Nats by head.
+        names: People's name of each site code.
+    """
+    head = max(surprise, key=lambda name: surprise[name])
+    hours = coded.with_whom.hours[place]
+    alone = coded.with_whom.here[place] < coded.with_whom.came_with[place] / 2
+    reason = _STRANGE[head].format(
+        whom="without those it came with" if alone else "in such company",
+        hours=_span(float(hours)),
+    )
+    steps = _likely(predicted["step"][at], STEPS)
+    sites = _likely(predicted["site"][at], names)
+    low, high = usual_hours(predicted["hours"][at].astype(np.float64))
+    expected = f"usual next: {steps}"
+    if coded.with_whom.before[place] >= 0:
+        expected += f"; for such a step usually at {sites}, {_span(low)} to {_span(high)} later"
+    normal = {
+        "hours": f"{_span(low)} to {_span(high)} after the move before",
+        "site": f"at {sites}",
+        "step": f"as {steps}",
+        "company": "together with those it came with",
+        "clock": "at the site's usual hours",
+    }[head]
+    return Told(reason, expected, normal, Cause.ITEM)
+
+
+def _likely(logits: npt.NDArray[np.float32], names: Sequence[str]) -> str:
+    """The likeliest values and their chances."""
+    known = logits[UNKNOWN + 1 :].astype(np.float64)
+    chances = np.exp(known - known.max())
+    chances /= chances.sum()
+    order = np.argsort(-chances)[:_MOST]
+    chosen = [i for n, i in enumerate(order) if n == 0 or chances[i] >= _LIKELY]
+    return " or ".join(f"{names[i + 1]} ({chances[i]:.0%})" for i in chosen)
+
+
+def usual_hours(mixture: Floats) -> tuple[float, float]:
+    """The middle 80 % of a mixture of log-normals, in hours.
+
+    Args:
+        mixture: (3 C,) logits of the weights, means and spreads before softplus of log hours.
+    """
+    weights, means, raw = np.split(mixture, 3)
+    weights = np.exp(weights - weights.max())
+    spread = np.logaddexp(0.0, raw) + 0.02
+    z = (_GRID[:, None] - means) / spread
+    below = (weights / weights.sum() / (1 + np.exp(-1.702 * z))).sum(axis=1)  # logistic for normal
+    low, high = np.searchsorted(below, [0.1, 0.9])
+    last = len(_GRID) - 1
+    return float(np.exp(_GRID[min(low, last)])), float(np.exp(_GRID[min(high, last)]))
+
+
+def _span(hours: float) -> str:
+    """Hours as people say them."""
+    if np.isnan(hours):
+        return "the time"
+    if hours < 1:
+        return f"{hours * 60:.0f} min"
+    return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.1f} d"

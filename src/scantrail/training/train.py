@@ -1,0 +1,292 @@
+"""From a company's own log to an artifact, on one screen: split, learn, calibrate, measure, write."""
+
+from __future__ import annotations
+
+import datetime as dt
+import platform
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from scantrail.artifact import FORMAT, Card, features_fingerprint, write_artifact
+from scantrail.calibration import Calibration, highest_per_item, to_evidence, to_score
+from scantrail.detectors.lstm.detector import LstmDetector
+from scantrail.detectors.lstm.encoding import encode, spec_of
+from scantrail.detectors.svm.detector import SvmDetector
+from scantrail.detectors.svm.storage import to_arrays
+from scantrail.ensemble import Combination
+from scantrail.errors import TrainingError
+from scantrail.features.coding import Coded, Vocabulary, code
+from scantrail.features.tabular import TABULAR, tabular
+from scantrail.features.usual import Usual
+from scantrail.training.checkpoint import Epoch
+from scantrail.training.dataset import Split, digest, presumed_normal, split
+from scantrail.training.export import export
+from scantrail.training.fit import Fitted, FitSettings, fit
+from scantrail.training.svm import SvmSettings, fit_svm
+from scantrail.vocabulary.protocols import Journeys
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+_UNSAID: Final = "unsaid"  # the version of detectors that are not yet written
+_ORDINARY: Final = 1.7  # evidence; what models find stranger may be no honest item
+_CHECKED_RATES: Final = (0.1, 0.01, 0.001)
+
+
+class TrainSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to learn.
+
+    `contamination`: the largest share of items that may be anomalous; above a tenth nothing normal
+    can be told. `normal_below`: items on which a rule fires with this score or more are left out.
+    `weights`: of the learned detectors in the ensemble.
+    """
+
+    seed: int = 0
+    contamination: float = 0.02
+    normal_below: float = 40.0
+    hidden: int = 64
+    attention: bool = True
+    weights: dict[str, float] = msgspec.field(default_factory=lambda: {"lstm": 1.0, "svm": 1.0})
+    fit: FitSettings = FitSettings(epochs=8)
+    svm: SvmSettings = SvmSettings(unit=10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What `train` wrote, for a person to read."""
+
+    card: Card
+    folder: Path
+
+
+def train(
+    journeys: Journeys,
+    rule_scores: pl.DataFrame,
+    folder: Path,
+    settings: TrainSettings,
+    progress: Callable[[str, float], None] = lambda _what, _share: None,
+) -> Trained:
+    """Learn from a log that is mostly normal, and write an artifact.
+
+    A killed training goes on where it was: its checkpoint stays beside the artifact until the end.
+
+    Args:
+        journeys: The log, linked (`pipeline.see`).
+        rule_scores: The rules' score columns, in the order of `journeys.linked`.
+        folder: Where the artifact goes; made if need be.
+        settings: How to learn.
+        progress: Told what is being done and which share of all is done, 0 to 1.
+
+    Raises:
+        TrainingError: There is too little, or nothing that varies, to learn from.
+    """
+    progress("splitting", 0.0)
+    parts = split(journeys, settings.seed)
+    highest = rule_scores.max_horizontal()
+    normal = presumed_normal(journeys, highest, settings.normal_below)
+    _refuse_odd_logs(journeys, normal, settings)
+    known = Vocabulary.learn(journeys)
+    coded = code(journeys, known)
+    learn_from = _events_of(coded, np.intersect1d(parts.train, normal))
+
+    progress("learning what is usual", 0.02)
+    usual = Usual.learn(coded, known, learn_from)
+    matrix = tabular(coded, usual)
+    svm = fit_svm(matrix[learn_from], list(TABULAR), seed=settings.seed, settings=settings.svm)
+
+    fitted = _fit_lstm(coded, known, parts, normal, folder, settings, progress)
+    progress("calibrating", 0.9)
+    network = _exported(fitted)
+    unscaled = _identity()
+    lstm = LstmDetector(known, fitted.network.spec, network, unscaled, _UNSAID)
+    one = SvmDetector(known, usual, svm.model, unscaled, _UNSAID)
+    raw = {"lstm": lstm.raw(journeys), "svm": one.raw(journeys)}
+    calibrations = _calibrated(raw, coded.item, np.intersect1d(parts.valid, normal), settings)
+    held_out = np.union1d(parts.valid, parts.test)
+    rules = _rule_shares(rule_scores, _ml_evidence(raw, calibrations, settings), coded.item, held_out)
+
+    progress("measuring", 0.95)
+    arrays, svm_meta = to_arrays(svm.model)
+    card = Card(
+        format=FORMAT,
+        features=features_fingerprint(),
+        created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        vocabulary=known,
+        network=fitted.network.spec,
+        svm=svm_meta,
+        weights=settings.weights,
+        rules=rules,
+        about={
+            "data": {
+                "digest": digest(journeys.events),
+                "events": len(coded),
+                "items": len(journeys.codes),
+                "parts": parts.sizes(),
+                "left_out": len(journeys.codes) - len(normal),
+            },
+            "code": installed("scantrail"),
+            "python": platform.python_version(),
+            "seed": settings.seed,
+            "settings": msgspec.to_builtins(settings),
+            "history": [_told(epoch) for epoch in fitted.history],
+            "best_epoch": fitted.best_epoch,
+            "seen_rates": _seen_rates(raw, calibrations, coded.item,
+                                      np.intersect1d(parts.test, normal), settings),
+        },
+    )  # fmt: skip
+    write_artifact(folder, card, (network, usual, arrays, calibrations))
+    (folder / _CHECKPOINT).unlink(missing_ok=True)
+    progress("done", 1.0)
+    return Trained(card, folder)
+
+
+_CHECKPOINT: Final = "training.checkpoint"
+
+
+def _refuse_odd_logs(journeys: Journeys, normal: Ints, settings: TrainSettings) -> None:
+    """Logs in which nothing normal can be told."""
+    items = len(journeys.codes)
+    odd = 1 - len(normal) / items
+    if odd > 5 * settings.contamination:
+        raise TrainingError(
+            f"rules find {odd:.0%} of the items suspect; what is normal can't be learned from such "
+            "a log: mend the causes that 'scantrail detect' names first, or give a better log"
+        )
+    if journeys.linked["site"].n_unique() < 2:
+        raise TrainingError(
+            "all scans are at one site; journeys can't be learned without sites to go between: "
+            "give a log of at least two, and their site list"
+        )
+
+
+def _fit_lstm(  # noqa: PLR0913, PLR0917 - a stage of `train`, which has these at hand
+    coded: Coded,
+    known: Vocabulary,
+    parts: Split,
+    normal: Ints,
+    folder: Path,
+    settings: TrainSettings,
+    progress: Callable[[str, float], None],
+) -> Fitted:
+    sequences = encode(coded)
+    epochs = settings.fit.epochs
+
+    def told(epoch: Epoch) -> None:
+        progress(f"epoch {epoch.number + 1}/{epochs}", 0.1 + 0.8 * (epoch.number + 1) / epochs)
+
+    progress(f"epoch 1/{epochs}", 0.1)
+    folder.mkdir(parents=True, exist_ok=True)
+    return fit(
+        spec_of(known, hidden=settings.hidden, attention=settings.attention),
+        sequences.take(np.intersect1d(parts.train, normal)),
+        sequences.take(np.intersect1d(parts.valid, normal)),
+        msgspec.structs.replace(settings.fit, seed=settings.seed),
+        checkpoint=folder / _CHECKPOINT,
+        progress=told,
+    )
+
+
+def _exported(fitted: Fitted) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.onnx"
+        export(fitted.network, path)
+        return path.read_bytes()
+
+
+def _identity() -> Calibration:
+    return Calibration(np.array([0.0]), np.array([0.0]), 1.0, 0)
+
+
+def _events_of(coded: Coded, items: Ints) -> npt.NDArray[np.bool_]:
+    wanted = np.zeros(int(coded.item.max()) + 1, bool)
+    wanted[items] = True
+    return wanted[coded.item]
+
+
+def _calibrated(
+    raw: dict[str, Floats], item: Ints, held_out: Ints, settings: TrainSettings
+) -> dict[str, Calibration]:
+    """A calibration per detector, and "ml" for their combination."""
+    wanted = np.zeros(int(item.max()) + 1, bool)
+    wanted[held_out] = True
+    kept = wanted[item]
+    calibrations = {
+        name: Calibration.learn(values[kept], item[kept], settings.contamination)
+        for name, values in raw.items()
+    }
+    mean = Combination(settings.weights, _identity()).mean(
+        {name: _evidence(calibrations[name], values[kept]) for name, values in raw.items()}
+    )
+    calibrations["ml"] = Calibration.learn(mean, item[kept], settings.contamination)
+    return calibrations
+
+
+def _evidence(calibration: Calibration, raw: Floats) -> Floats:
+    """As detectors hand it on: through a score, which ends at 100."""
+    return to_evidence(to_score(calibration(raw)))
+
+
+def _ml_evidence(
+    raw: dict[str, Floats], calibrations: dict[str, Calibration], settings: TrainSettings
+) -> Floats:
+    scores = {name: to_score(calibrations[name](values)) for name, values in raw.items()}
+    return Combination(settings.weights, calibrations["ml"]).evidence(scores)
+
+
+def _rule_shares(
+    rule_scores: pl.DataFrame, ml: Floats, item: Ints, held_out: Ints
+) -> dict[str, list[tuple[float, float]]]:
+    """Per rule and score that it gave: the share of held-out items that it gives as much or more.
+
+    Only items that the models find ordinary count: those are the honest ones.
+    """
+    ordinary = np.zeros(int(item.max()) + 1, bool)
+    ordinary[held_out] = True
+    ordinary &= ~(highest_per_item(ml, item) > _ORDINARY)
+    shares: dict[str, list[tuple[float, float]]] = {}
+    for column in rule_scores:
+        highest = highest_per_item(column.fill_null(0.0).to_numpy(), item)[ordinary]
+        levels = np.unique(highest[highest > 0])
+        counts = [(highest >= level).sum() + 1 for level in levels]
+        total = int(ordinary.sum()) + 1
+        shares[column.name] = [
+            (float(level), float(count / total)) for level, count in zip(levels, counts, strict=True)
+        ]
+    return shares
+
+
+def _seen_rates(
+    raw: dict[str, Floats],
+    calibrations: dict[str, Calibration],
+    item: Ints,
+    held_out: Ints,
+    settings: TrainSettings,
+) -> dict[str, dict[str, float]]:
+    """Share of the test items that reach a score whose stated share is 0.1, 0.01, 0.001."""
+    evidence = {name: _evidence(calibrations[name], values) for name, values in raw.items()}
+    evidence["ml"] = _ml_evidence(raw, calibrations, settings)
+    seen: dict[str, dict[str, float]] = {}
+    for name, values in evidence.items():
+        highest = highest_per_item(values, item)[held_out]
+        seen[name] = {
+            str(rate): round(float((highest >= -np.log10(rate)).mean()), 6)
+            for rate in _CHECKED_RATES
+        }
+    return seen
+
+
+def _told(epoch: Epoch) -> dict[str, Any]:
+    return {
+        "train_loss": round(epoch.train_loss, 4),
+        "valid_loss": round(epoch.valid_loss, 4),
+        "items": epoch.items,
+    }
