@@ -28,7 +28,7 @@ def _zip() -> bytes:
     ("data", "problem"),
     [
         (b"", "is empty; expected a scan log with a header line"),
-        (gzip.compress(b""), "is empty; expected a scan log with a header line"),
+        (gzip.compress(b"", mtime=0), "is empty; expected a scan log with a header line"),
         (_zip(), "is a zip archive (or a spreadsheet); unpack it, or export it as CSV"),
         (gzip.compress(_zip()), "is a zip archive (or a spreadsheet); unpack it, or export it as CSV"),
         (b"%PDF-1.7", "is a PDF; export the log as CSV"),
