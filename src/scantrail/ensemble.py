@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
 
 import numpy as np
 import polars as pl
@@ -26,7 +25,9 @@ def combine(findings: Sequence[Findings], events: int) -> tuple[pl.Series, pl.Da
     if not scores:
         nobody = pl.repeat(None, events, dtype=pl.Float64, eager=True).alias("finalConfidence")
         return nobody, pl.DataFrame(schema=FOUND)
-    highest = reduce(np.fmax, (column.to_numpy() for column in scores))  # of numbers, if any
+    highest = scores[0].to_numpy().copy()
+    for column in scores[1:]:
+        np.fmax(highest, column.to_numpy(), out=highest)  # of numbers, if any
     final = pl.Series("finalConfidence", highest, nan_to_null=True)
     found = [one.found for one in findings if len(one.found)]
     claims = pl.concat(found) if len(found) > 1 else (found or [findings[0].found])[0]
