@@ -1,18 +1,20 @@
-"""Scans as small whole numbers: what learned detectors count and embed; 0 is "unknown" everywhere."""
+"""Scans as small whole numbers, which learned detectors count and embed; 0 is "unknown"."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import lru_cache
+from typing import Final
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from scantrail.features.arrays import whole
 from scantrail.features.companions import Companions, companions
-from scantrail.ingest.epc import decompose
+from scantrail.ingest.epc import Code, decompose, decompose_one
 from scantrail.vocabulary.chain import STAGES
 from scantrail.vocabulary.protocols import Journeys
 
@@ -24,6 +26,7 @@ STEPS: Final = ("unknown", *STAGES, "Return", "read again")
 RETURN: Final = len(STAGES) + 1
 AGAIN: Final = len(STAGES) + 2
 CLOCKS: Final = 72  # hours of the day, of a weekday, a Saturday, a Sunday
+_FEW: Final = 256  # codes; so few are read sooner one by one
 _LEAST_ITEMS: Final = 5  # a product or maker of fewer items is none that history vouches for
 
 
@@ -83,18 +86,19 @@ def code(journeys: Journeys, known: Vocabulary) -> Coded:
 def _code(journeys: Journeys, known: Vocabulary) -> Coded:
     linked = journeys.linked
     item = linked["epc"].to_numpy().astype(np.int64)
-    parts = _parts(journeys.codes)
-    product = _codes_of(parts["product"], known.products)[item]
+    products, makers = _products_and_makers(journeys.codes, known)
+    product = products[item]
     with_whom = companions(linked, product)
-    step = linked["stage"].fill_null(-1).to_numpy().astype(np.int64) + 1
-    step = np.where(linked["is_return"].to_numpy(), RETURN, step)
+    step = whole(linked["stage"], -1) + 1
+    step[linked["is_return"].to_numpy()] = RETURN
+    step[with_whom.again] = AGAIN
     local = linked["local"].to_physical().to_numpy() // 1_000_000
     weekday = (local // 86_400 + 3) % 7  # 1970-01-01 was a Thursday
     return Coded(
         site=_sites(journeys, known.sites),
-        step=np.where(with_whom.again, AGAIN, step),
+        step=step,
         product=product,
-        maker=_codes_of(parts["company"], known.makers)[item],
+        maker=makers[item],
         clock=local % 86_400 // 3600 + 24 * np.maximum(weekday - 4, 0),
         position=linked["position"].to_numpy().astype(np.int64),
         item=item,
@@ -110,14 +114,46 @@ def _parts(codes: pl.Series) -> pl.DataFrame:
     return decompose(codes).select(maker, product=pl.concat_str(maker, product, separator="."))
 
 
-def _codes_of(values: pl.Series, known: Sequence[Any]) -> Ints:
-    table = dict(zip(known, range(1, len(known) + 1), strict=True))
+def _products_and_makers(codes: pl.Series, known: Vocabulary) -> tuple[Ints, Ints]:
+    """Product and maker code of each EPC."""
+    tables = _tables(known)
+    if len(codes) > _FEW:
+        parts = _parts(codes)
+        return _codes_of(parts["product"], tables[0]), _codes_of(parts["company"], tables[1])
+    pairs = [_of_one(code, *tables) for code in map(decompose_one, codes.to_list())]
+    both = np.array(pairs, np.int64).reshape(-1, 2)
+    return both[:, 0], both[:, 1]
+
+
+def _of_one(code: Code, products: dict[str, int], makers: dict[str, int]) -> tuple[int, int]:
+    if not code.company_ok or code.company is None:
+        return 0, 0
+    product = f"{code.company}.{code.product}" if code.product_ok else ""
+    return products.get(product, 0), makers.get(code.company, 0)
+
+
+@lru_cache(maxsize=8)
+def _tables(known: Vocabulary) -> tuple[dict[str, int], dict[str, int]]:
+    """Codes of products and of makers."""
+    return _numbered(known.products), _numbered(known.makers)
+
+
+def _numbered(values: Sequence[str]) -> dict[str, int]:
+    return dict(zip(values, range(1, len(values) + 1), strict=True))
+
+
+def _codes_of(values: pl.Series, table: dict[str, int]) -> Ints:
     coded = values.replace_strict(table, default=0, return_dtype=pl.Int64)
     return coded.fill_null(0).to_numpy()
 
 
-def _sites(journeys: Journeys, known: Sequence[int]) -> Ints:
+def _sites(journeys: Journeys, known: tuple[int, ...]) -> Ints:
+    """Site codes; the last entry of the table is for places that are not listed."""
+    table = _site_table(known, tuple(journeys.names["location_id"].to_list()))
+    return table[whole(journeys.linked["site"], -1)]
+
+
+@lru_cache(maxsize=8)
+def _site_table(known: tuple[int, ...], listed: tuple[int, ...]) -> Ints:
     place = {location: code for code, location in enumerate(known, start=1)}
-    listed = [place.get(location, 0) for location in journeys.names["location_id"]]
-    table = np.array([*listed, 0], np.int64)  # the last is for places that are not listed
-    return table[journeys.linked["site"].fill_null(-1).to_numpy()]
+    return np.array([*(place.get(location, 0) for location in listed), 0], np.int64)

@@ -1,8 +1,8 @@
-"""With whom an item moves: what was scanned at the same place, in the same step, in the same second.
+"""With whom an item moves: what was scanned at the same place, in the same step and second.
 
-Goods travel in batches, and a batch shares its scans. What a whole batch does together (a rare lane,
-a slow day) says little about any one item of it; what an item does alone, while those that it came
-with do something else, says much. Only scans up to the event's own instant are looked at.
+Goods travel in batches, and a batch shares its scans. What a whole batch does together (a rare
+lane, a slow day) says little about any one item of it; what an item does alone, while those that it
+came with do something else, says much. Only scans up to the event's own instant are looked at.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+
+from scantrail.features.arrays import real, whole
 
 Array = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
@@ -70,7 +72,7 @@ def companions(linked: pl.DataFrame, product: Ints) -> Companions:
     """
     time = linked["time"].to_physical().to_numpy()
     epc = linked["epc"].to_numpy()
-    place = linked["place"].fill_null(_NONE).to_numpy().astype(np.int64)
+    place = whole(linked["place"], _NONE)
     words = linked["words"].to_numpy().astype(np.int64)
     again = _again(linked, epc, place, words)
     index = np.arange(len(epc))
@@ -88,7 +90,7 @@ def companions(linked: pl.DataFrame, product: Ints) -> Companions:
     return Companions(
         again=again,
         run=index - np.maximum.accumulate(np.where(again, 0, index)),
-        gap=np.where(again, linked["hours"].fill_null(np.nan).to_numpy(), np.nan),
+        gap=np.where(again, real(linked["hours"]), np.nan),
         before=before,
         hours=np.where(has & ~again, since, np.nan),
         here=np.where(again, 1, count[group]),
@@ -101,7 +103,7 @@ def companions(linked: pl.DataFrame, product: Ints) -> Companions:
 
 
 def _again(linked: pl.DataFrame, epc: Array, place: Ints, words: Ints) -> npt.NDArray[np.bool_]:
-    hours = linked["hours"].fill_null(np.inf).to_numpy()
+    hours = real(linked["hours"], np.inf)
     again = np.zeros(len(epc), bool)
     again[1:] = (
         (epc[1:] == epc[:-1])

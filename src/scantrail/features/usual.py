@@ -353,7 +353,7 @@ def _origins(coded: Coded, moves: Ints, shape: tuple[int, int]) -> Floats:
 
 
 def _rarity(counts: Floats) -> Floats:
-    """Along the last axis: log(share of the most frequent / own share), smoothed by half a count."""
+    """Along the last axis: log(most frequent / own share), smoothed by half a count."""
     nats: Floats = np.log((counts.max(axis=-1, keepdims=True) + 0.5) / (counts + 0.5))
     return nats
 
