@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 TORCH := 2.13.0
 
-.PHONY: help install train dev run test check format bench clean
+.PHONY: help install train dev run test check format bench experiments clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -60,6 +60,11 @@ format: dev ## Format the code
 
 bench: dev ## Measure speed as ratios and write docs/benchmarks.md
 	$(BIN)/python benchmarks/run.py
+
+# The event logs and the one-class sets are other people's: fetch them yourself and name the folders.
+experiments: dev ## Reproduce docs/experiments.md (an hour or two; LOGS=dir SETS=dir add public data)
+	$(BIN)/python experiments/run.py --work out/experiments $(if $(LOGS),--logs $(LOGS)) \
+	  $(if $(SETS),--sets $(SETS))
 
 clean: ## Remove everything that was set up
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage coverage.xml
