@@ -74,6 +74,29 @@ def test_the_legacy_endpoint_answers_zeros_to_no_data(post):
     }
 
 
+def test_the_legacy_endpoint_judges_the_good_records_and_lists_the_bad_ones(post):
+    good = {"epc_code": "X", "event_time": "2025-07-02 10:00:00", "scan_location": "A",
+            "event_type": "Inbound"}  # fmt: skip
+    records = [good | {"event_time": "never"}, good | {"epc_code": " "}, good]
+    answer = post(LEGACY, json.dumps({"data": records})).json()
+    assert [found["epcCode"] for found in answer["EventHistory"]] == ["X"]
+    assert answer["rejected"] == [
+        {
+            "index": 0,
+            "eventId": None,
+            "field": "event_time",
+            "reason": "the time can't be read: 'never'; write a real date and time as "
+            "YYYY-MM-DD HH:MM:SS, or ISO 8601 with an offset",
+        },
+        {
+            "index": 1,
+            "eventId": None,
+            "field": "epc_code",
+            "reason": "the code is missing; give the EPC that was scanned",
+        },
+    ]
+
+
 def legacy(post, scans, **more):
     records = [
         {"epc_code": "001.8804823.1293291.010004.20250701.000004002", "event_time": time,

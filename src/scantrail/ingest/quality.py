@@ -43,7 +43,7 @@ def standardise(
     if not (frame["time"].null_count() or frame["epc_code"].null_count()):
         return Events(_typed(frame, flags, file_id), raw.rejects, raw.source)
     unreadable = frame["time"].is_null() | frame["epc_code"].is_null()
-    rejects = pl.concat([raw.rejects, _rejects(frame.filter(unreadable), raw.source)])
+    rejects = pl.concat([raw.rejects, _rejects(frame.filter(unreadable), raw.source, file_id)])
     readable = _typed(frame.filter(~unreadable), flags.filter(~unreadable), file_id)
     return Events(readable, rejects, raw.source)
 
@@ -136,7 +136,7 @@ def _times(frame: pl.DataFrame, zone: str, site_zones: Mapping[int, str]) -> pl.
     return parsed
 
 
-def _rejects(bad: pl.DataFrame, source: str) -> pl.DataFrame:
+def _rejects(bad: pl.DataFrame, source: str, file_id: int) -> pl.DataFrame:
     """One Reject per unreadable row: the first thing wrong with it."""
     no_code = pl.col("epc_code").is_null()
     no_time = pl.col("event_time").is_null()
@@ -145,6 +145,7 @@ def _rejects(bad: pl.DataFrame, source: str) -> pl.DataFrame:
         line="line",
         row="row",
         event_id=pl.col("event_id").cast(pl.String),
+        file_id=pl.col("file_id").fill_null(file_id),
         column=pl.when(no_code).then(pl.lit("epc_code")).otherwise(pl.lit("event_time")),
         value=pl.when(no_code).then("epc_code").otherwise("event_time").str.slice(0, _SHOWN),
         reason=pl.when(no_code)

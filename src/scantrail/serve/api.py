@@ -290,7 +290,8 @@ def _add_manager(app: FastAPI, service: _Service) -> None:
                 events = read_events(path, service.engine.settings, network.sites)
             except InputError as error:  # the caller's file has no path here
                 raise InputError(str(error).replace(str(path), path.name)) from error
-        report = service.engine.judge(events)
+        told, report = service.judged(events)
+        service.latest = msgspec.json.encode(told)
         label = f"upload {(file.filename or 'without a name')[:80]}"
         report_id = service.keep(label, events, report)
         return {

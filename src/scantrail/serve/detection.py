@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+import polars as pl
+
 from scantrail.report import COUNTERS
 from scantrail.vocabulary.events import Events
 from scantrail.vocabulary.findings import AnomalyKind, Report, score_column
@@ -23,6 +25,7 @@ _GAINED: Final = {
 }
 
 Answer = dict[str, Any]
+Row = dict[str, Any]
 
 
 def answer(
@@ -41,24 +44,35 @@ def answer(
     """
     verdicts = report.verdicts
     told = verdicts if everything else verdicts.filter(verdicts["anomaly"])
-    rows = told.rows(named=True)
     files = _files(events)
-    if len(files) == 1:
-        return _of_file(files[0], rows, events, report, gains=gains)
-    return [
-        _of_file(file, [row for row in rows if row["file_id"] == file], events, report, gains=gains)
-        for file in files
+    found = _by_file(told, files)
+    rejected = _by_file(events.rejects, files)
+    answers = [
+        _of_file(file, found[file], rejected[file], report, gains=gains) for file in files
     ]
+    return answers[0] if len(answers) == 1 else answers
 
 
 def _files(events: Events) -> list[int]:
     """File ids in order of first appearance; an empty request is answered as file 1."""
-    ids: list[int] = events.frame["file_id"].unique(maintain_order=True).to_list()
+    rows = events.frame.select("row", "file_id")
+    if len(events.rejects):
+        rows = pl.concat([rows, events.rejects.select("row", "file_id")]).sort("row")
+    ids: list[int] = rows["file_id"].drop_nulls().unique(maintain_order=True).to_list()
     return ids or [1]
 
 
+def _by_file(table: pl.DataFrame, files: list[int]) -> dict[int, list[Row]]:
+    """Rows per file; those of no known file are told with the first."""
+    rows: dict[int, list[Row]] = {file: [] for file in files}
+    for row in table.rows(named=True):
+        file = row["file_id"]
+        rows[files[0] if file is None else file].append(row)
+    return rows
+
+
 def _of_file(
-    file: int, rows: list[dict[str, Any]], events: Events, report: Report, *, gains: bool
+    file: int, rows: list[Row], rejects: list[Row], report: Report, *, gains: bool
 ) -> Answer:
     suspects = [row for row in rows if row["anomaly"]]
     told: Answer = {
@@ -73,13 +87,12 @@ def _of_file(
             "degraded": list(report.degraded),
             "modelVersions": report.versions,
         }
-        rejected = _rejected(events)
-        if rejected:
-            told["rejected"] = rejected
+    if rejects:
+        told["rejected"] = [rejected_record(row) for row in rejects]
     return told
 
 
-def _event(row: dict[str, Any], *, gains: bool) -> Answer:
+def _event(row: Row, *, gains: bool) -> Answer:
     event: Answer = {"eventId": row["event_id"]}
     for kind, column in _KINDS:
         score = row.get(column)
@@ -91,7 +104,7 @@ def _event(row: dict[str, Any], *, gains: bool) -> Answer:
     return event
 
 
-def _counted(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
+def _counted(rows: Iterable[Row]) -> dict[str, int]:
     counters = dict(_NOTHING)
     for row in rows:
         for counter, column in _COUNTED:
@@ -101,15 +114,15 @@ def _counted(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
     return counters
 
 
-def _per_epc(rows: Iterable[dict[str, Any]]) -> list[Answer]:
-    by_epc: dict[str, list[dict[str, Any]]] = {}
+def _per_epc(rows: Iterable[Row]) -> list[Answer]:
+    by_epc: dict[str, list[Row]] = {}
     for row in rows:
         by_epc.setdefault(row["epc_code"], []).append(row)
     counted = [{"epcCode": epc, **_counted(found)} for epc, found in by_epc.items()]
     return [counters for counters in counted if counters["totalEvents"]]
 
 
-def _learned(suspects: list[dict[str, Any]]) -> dict[str, float]:
+def _learned(suspects: list[Row]) -> dict[str, float]:
     """What learned detectors added; rules are the only detectors so far."""
     confidences = [row["finalConfidence"] for row in suspects]
     return {
@@ -122,15 +135,19 @@ def _learned(suspects: list[dict[str, Any]]) -> dict[str, float]:
     }
 
 
-def _rejected(events: Events) -> list[Answer]:
-    return [
-        {
-            "index": row["line"],
-            "eventId": None if row["event_id"] is None else int(row["event_id"]),
-            "field": row["column"],
-            "reason": f"{row['reason']}: '{row['value']}'; {row['fix']}"
-            if row["value"]
-            else f"{row['reason']}; {row['fix']}",
-        }
-        for row in events.rejects.rows(named=True)
-    ]
+def rejected_record(row: Row) -> Answer:
+    """A record that could not be judged (a row of `vocabulary.events.REJECTS`): where, and why."""
+    value = f": '{row['value']}'" if row["value"] else ""
+    return {
+        "index": row["line"],
+        "eventId": _identity(row["event_id"]),
+        "field": row["column"],
+        "reason": f"{row['reason']}{value}; {row['fix']}",
+    }
+
+
+def _identity(event_id: str | None) -> int | str | None:
+    """An event id as it was given: a number, or the text of an uploaded log."""
+    if event_id is None or not event_id.removeprefix("-").isdecimal():
+        return event_id
+    return int(event_id)

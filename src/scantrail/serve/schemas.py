@@ -102,8 +102,8 @@ class RejectedRecord(BaseModel):
     """A record that could not be judged, though the request was well formed."""
 
     index: int = Field(description="The record's place in the request, from 0.")
-    eventId: int | None = None
-    field: str
+    eventId: int | str | None = Field(default=None, description="As the record gives it.")
+    field: str | None
     reason: str
 
 
@@ -209,3 +209,6 @@ class LegacyAnswer(BaseModel):
     summaryStats: dict[str, int]
     multiAnomalyCount: int
     totalAnomalyCount: int
+    rejected: list[RejectedRecord] | None = Field(
+        default=None, description="Only if there are any."
+    )
