@@ -47,9 +47,7 @@ def answer(
     files = _files(events)
     found = _by_file(told, files)
     rejected = _by_file(events.rejects, files)
-    answers = [
-        _of_file(file, found[file], rejected[file], report, gains=gains) for file in files
-    ]
+    answers = [_of_file(file, found[file], rejected[file], report, gains=gains) for file in files]
     return answers[0] if len(answers) == 1 else answers
 
 
