@@ -70,7 +70,7 @@ def _put(values: dict[str, Any], path: list[str], text: str) -> None:
             )
         values = inner
     lists = ("companies", "cors_origins", "lane_z_fast", "lane_z_slow", "lane_z_scores",
-             "missed_scores")  # fmt: skip
+             "missed_scores", "optional_tiers")  # fmt: skip
     values[name] = (
         [part.strip() for part in text.split(",") if part.strip()] if name in lists else text
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import polars as pl
@@ -54,6 +54,9 @@ class RuleSettings(msgspec.Struct, frozen=True, kw_only=True):
     # locErr
     back_tier_score: float = 30  # for each tier back
     skipped_tier_score: float = 30
+    optional_tiers: tuple[Literal["warehouse", "hub", "wholesaler"], ...] = (
+        "hub",
+    )  # may be skipped
     unknown_lane_score: float = 30
     step_mismatch_score: float = 30
     unknown_site_score: float = 20

@@ -91,13 +91,13 @@ def missing_links(tiers: Collection[int], known_trips: int = 1) -> pl.Expr:
 
 
 def skips_a_tier(tiers: Collection[int]) -> pl.Expr:
-    """Passes over the plant's warehouse or the wholesaler; hubs are optional in a chain.
+    """Passes over a tier.
 
     Args:
-        tiers: Those that the chain has.
+        tiers: Those that goods must pass.
     """
     start, end = pl.col("prev_tier"), pl.col("tier")
-    needed = [tier for tier in (Tier.WAREHOUSE, Tier.WHOLESALER) if tier in tiers]
+    needed = [tier for tier, _ in _BETWEEN if tier in tiers]
     return pl.any_horizontal(
         pl.lit(value=False), *((start < tier) & (end > tier) for tier in needed)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import polars as pl
@@ -10,6 +11,8 @@ from scantrail.detectors.rule import Bound, Case, Found, Rule, Words
 from scantrail.vocabulary.findings import AnomalyKind, Cause
 
 _MICROSECONDS_PER_DAY: Final = 86_400_000_000
+_OTHER_PARTS: Final = ("product", "lot", "serial", "manufacture")
+_DIGITS: Final = "0123456789"
 
 
 def _per_code(bound: Bound) -> dict[str, pl.Expr]:
@@ -23,10 +26,7 @@ def _per_code(bound: Bound) -> dict[str, pl.Expr]:
     header, company = _wrong_header(bound), _unknown_company(s.companies)
     corrupted = pl.col("nearly").is_not_null()
     dotted = pl.col("scheme") == "dotted"
-    bad = {
-        name: dotted & ~pl.col(f"{name}_ok").fill_null(value=False)
-        for name in ("product", "lot", "serial", "manufacture")
-    }
+    bad = {name: dotted & ~_well_formed(name) for name in _OTHER_PARTS}
     parts = (
         header * s.header_score
         + company * s.company_score
@@ -37,7 +37,7 @@ def _per_code(bound: Bound) -> dict[str, pl.Expr]:
     )
     hopeless = header & company & bad["manufacture"]
     return {
-        "code_score": pl.when(corrupted)
+        "code_score": pl.when(corrupted | _misread_company(bound))
         .then(s.corrupted_score)
         .when(pl.col("scheme").is_null() | hopeless)
         .then(100.0)
@@ -51,7 +51,50 @@ def _per_code(bound: Bound) -> dict[str, pl.Expr]:
 
 def _code_words(bound: Bound) -> dict[str, pl.Expr]:
     """What is said of a code: its faults, and the code that a damaged one was meant to be."""
-    return {"code_faults": _faults(bound), "nearly": pl.col("nearly")}
+    nearly = pl.col("nearly")
+    slips = _slips(bound.settings.companies)
+    if slips:
+        company = pl.col("company").replace_strict(slips, default=None)
+        meant = pl.concat_str(
+            "header", company, "product", "lot", "manufacture", "serial", separator="."
+        )
+        nearly = pl.coalesce(nearly, pl.when(_misread_company(bound)).then(meant))
+    return {"code_faults": _faults(bound), "nearly": nearly}
+
+
+def _well_formed(part: str) -> pl.Expr:
+    return pl.col(f"{part}_ok").fill_null(value=False)
+
+
+def _misread_company(bound: Bound) -> pl.Expr:
+    """All is well but the company, and that is one slip away from a known one: a bad read."""
+    slips = _slips(bound.settings.companies)
+    if not slips:
+        return pl.lit(value=False)
+    nearly = pl.col("company").is_in(list(slips)).fill_null(value=False)
+    others = (_well_formed(name) for name in _OTHER_PARTS)
+    return pl.all_horizontal(nearly, ~_wrong_header(bound), *others)
+
+
+@lru_cache(maxsize=8)
+def _slips(companies: tuple[str, ...]) -> dict[str, str]:
+    """What a slip of one digit makes of each company: one wrong, lost or too many, two swapped.
+
+    Left out is what may have been two companies, or is one itself.
+    """
+    meant: dict[str, set[str]] = {}
+    for code in companies:
+        for i in range(len(code) + 1):
+            head, tail = code[:i], code[i:]
+            slips = [head + tail[1:], head + tail[1:2] + tail[:1] + tail[2:]]
+            slips += [head + digit + rest for digit in _DIGITS for rest in (tail, tail[1:])]
+            for slip in slips:
+                meant.setdefault(slip, set()).add(code)
+    return {
+        slip: known.pop()
+        for slip, known in meant.items()
+        if len(known) == 1 and slip not in companies
+    }
 
 
 def _wrong_header(bound: Bound) -> pl.Expr:
@@ -103,15 +146,14 @@ def _per_event(_: Bound) -> dict[str, pl.Expr]:
 
 def _words(bound: Bound, event: Found) -> Words:
     s = bound.settings
-    code, nearly = event["epc_code"], event["nearly"]
-    if nearly is not None:
-        return Words(f"code '{code}' reads like a damaged {nearly}", nearly, Cause.SCANNER)
+    code, nearly, age = event["epc_code"], event["nearly"], event["age_days"]
     faults = [event["code_faults"]] if event["code_faults"] else []
-    age = event["age_days"]
     if age is not None and age < 0:
         faults.append(f"manufactured {-age} days after this scan of {event['at']}")
     elif age is not None and age > s.max_age_days:
         faults.append(f"manufactured {age} days before this scan, more than {s.max_age_days} days")
+    elif nearly is not None:
+        return Words(f"code '{code}' reads like a damaged {nearly}", nearly, Cause.SCANNER)
     companies = ", ".join(s.companies[:5]) + (", …" if len(s.companies) > 5 else "")
     expected = (
         f"{s.header}.company.product.lot.YYYYMMDD.serial with 3, 7, 7, 6, 8 and 9 digits"
@@ -137,6 +179,30 @@ RULE = Rule(
     cases=(
         Case("a good code", (_GOOD,), (0,), _CODE),
         Case("unknown company", (_GOOD,), (25,), _CODE.replace("8804823", "9999999")),
+        Case(
+            "a company with two digits swapped: a bad read",
+            (_GOOD,),
+            (20,),
+            _CODE.replace("8804823", "8804832"),
+        ),
+        Case(
+            "a company one digit short: a bad read",
+            (_GOOD,),
+            (20,),
+            _CODE.replace("8804823", "880483"),
+        ),
+        Case(
+            "a company nearly known on a code made after the scan",
+            (_GOOD,),
+            (40,),
+            _CODE.replace("8804823", "8804832").replace("20250701", "20991231"),
+        ),
+        Case(
+            "a company nearly known, and a lot out of form",
+            (_GOOD,),
+            (40,),
+            _CODE.replace("8804823", "8804832").replace("010004", "10004"),
+        ),
         Case("wrong header", (_GOOD,), (20,), "002" + _CODE[3:]),
         Case("letters in the product", (_GOOD,), (15,), _CODE.replace("1293291", "ABCDEFG")),
         Case("five-digit lot", (_GOOD,), (15,), _CODE.replace("010004", "10004")),

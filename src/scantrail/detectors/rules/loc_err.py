@@ -34,7 +34,8 @@ def _known_lane(bound: Bound) -> pl.Expr:
 
 
 def _skip(bound: Bound) -> pl.Expr:
-    return (skips_a_tier(bound.tiers) & ~_known_lane(bound)).fill_null(value=False)
+    optional = {Tier[name.upper()] for name in bound.settings.optional_tiers}
+    return (skips_a_tier(bound.tiers - optional) & ~_known_lane(bound)).fill_null(value=False)
 
 
 def _unknown_lane(bound: Bound) -> pl.Expr:
@@ -68,7 +69,7 @@ def _score(bound: Bound) -> pl.Expr:
     )
 
 
-def _words(_: Bound, event: Found) -> Words:
+def _words(bound: Bound, event: Found) -> Words:
     tier, prev_tier = _name(event["tier"]), _name(event["prev_tier"])
     here = event["here"]
     way = f"from {event['there']} ({prev_tier}) to {here} ({tier})"
@@ -76,7 +77,7 @@ def _words(_: Bound, event: Found) -> Words:
         reason = f"back up the chain {way} without a return"
         return Words(reason, f"onward from the {prev_tier}, or a return scan first", Cause.ITEM)
     if event["skip"]:
-        expected = "plant, warehouse, (hub,) wholesaler, retailer, in this order"
+        expected = f"plant, {_between(bound)}retailer, in this order"
         return Words(f"{way}: a tier was passed over", expected, Cause.ITEM)
     if event["unknown_lane"]:
         return Words(f"{way}: no item went this way before", "a known lane", Cause.DATA)
@@ -84,6 +85,13 @@ def _words(_: Bound, event: Found) -> Words:
         reason = f"step {event['step']} at {here}, which is a {tier}"
         return Words(reason, f"a step of a {tier}", Cause.SCANNER)
     return Words(f"{here} is not in the site list", "a listed site", Cause.DATA)
+
+
+def _between(bound: Bound) -> str:
+    """The tiers between plant and shop, optional ones in brackets."""
+    names = (tier.name.lower() for tier in (Tier.WAREHOUSE, Tier.HUB, Tier.WHOLESALER))
+    optional = bound.settings.optional_tiers
+    return "".join(f"({name},) " if name in optional else f"{name}, " for name in names)
 
 
 def _name(tier: int | None) -> str:
