@@ -6,7 +6,8 @@ from typing import Final
 
 import polars as pl
 
-from scantrail.vocabulary.findings import Severity
+from scantrail.vocabulary.events import Flag
+from scantrail.vocabulary.findings import Cause, Severity
 
 #: One row per suspect event.
 EXPLAINED: Final = pl.Schema(
@@ -21,6 +22,8 @@ EXPLAINED: Final = pl.Schema(
 )
 
 _HIGH, _MEDIUM, _LOW = 70, 40, 20
+#: What shows that the file, not the scan, is badly made.
+_FILE_FAULTS: Final = Flag.DOCUMENT_ODD | Flag.FILE_ID_UNREADABLE | Flag.LOCATION_UNREADABLE
 
 
 def severity(score: float) -> Severity:
@@ -56,3 +59,19 @@ def explain(claims: pl.DataFrame) -> pl.DataFrame:
             events[row] = [kind, cause, said, expected, runbook]
     rows = [(row, *words) for row, words in events.items()]
     return pl.DataFrame(rows, schema=EXPLAINED, orient="row")
+
+
+def causes(claimed: pl.Series, flags: pl.Series) -> pl.Series:
+    """The likeliest cause class of each event.
+
+    Args:
+        claimed: What the deciding claim says (`cause` of `EXPLAINED`), null where there is none.
+        flags: `vocabulary.events.Flag` bits of the same events.
+
+    Returns:
+        The partner's file where it is itself badly made there, else what was claimed.
+    """
+    odd = (flags & int(_FILE_FAULTS)) > 0
+    if not odd.any():
+        return claimed
+    return claimed.set(odd & claimed.is_not_null(), Cause.PARTNER_FILE.value)

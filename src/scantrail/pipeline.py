@@ -11,7 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from scantrail.ensemble import combine
-from scantrail.explain import explain
+from scantrail.explain import causes, explain
 from scantrail.gaps import fill_gaps
 from scantrail.journeys import link
 from scantrail.lanes import Network
@@ -112,6 +112,7 @@ def _verdicts(
     words = explained.drop("row", "runbook")[
         _sparse(_places(events, explained["row"]), len(events))
     ]
+    words = words.with_columns(causes(words["cause"], events["flags"]))
     anomaly = pl.Series("anomaly", told["finalConfidence"].to_numpy() > 0)  # null is no anomaly
     identity = pl.DataFrame([events[name] for name in _IDENTITY])
     return identity.hstack([*told.get_columns(), anomaly, *words.get_columns(), events["flags"]])

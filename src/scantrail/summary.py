@@ -54,6 +54,7 @@ def show(
             f"{_count(hit, 'EPC')}"
         )
         console.print(_kinds(report))
+        console.print(_causes(report))
         _show_places(console, report, events)
         _show_examples(console, report)
     elif total:
@@ -118,6 +119,14 @@ def _kinds(report: Report) -> Table:
             kind, f"{events:,}", f"{epcs:,}", f"{highest:.0f}", f"[{_COLOURS[word]}]{word}[/]"
         )
     return table
+
+
+def _causes(report: Report) -> str:
+    """How many suspect events each cause class is likeliest for: most are no deed of anybody's."""
+    counted = report.verdicts.filter("anomaly")["cause"].value_counts()
+    order = counted.sort("count", "cause", descending=[True, False])
+    said = ", ".join(f"{cause} {count:,}" for cause, count in order.iter_rows())
+    return f"likeliest causes: {said}\n"
 
 
 def _show_places(console: Console, report: Report, events: Events) -> None:
