@@ -56,7 +56,9 @@ def read_settings(
     try:
         return msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"a setting can't be used: {error} (settings of {PREFIX}… )") from error
+        raise SettingsError(
+            f"a setting can't be used: {error}; docs/settings.md lists all"
+        ) from error
 
 
 def _put(values: dict[str, Any], path: list[str], text: str) -> None:

@@ -12,7 +12,7 @@ import polars as pl
 from scantrail.vocabulary.findings import AnomalyKind, Cause
 
 
-class RuleSettings(msgspec.Struct, frozen=True, kw_only=True):
+class RuleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Thresholds, each with its unit; none is written into a rule.
 
     Scores are 0-100. What depends on the network is in `Bound`.
