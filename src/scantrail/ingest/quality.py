@@ -36,7 +36,7 @@ def standardise(
     """
     frame = _complete(raw.frame)
     ids, flags = _integers(frame)
-    times = _times(frame, zone, site_zones or {})
+    times = _times(frame["event_time"], ids["location_id"], zone, site_zones or {})
     frame = pl.DataFrame(
         [frame[name] for name in frame.columns if name not in ids] + [*ids.values(), *times]
     )
@@ -120,13 +120,14 @@ def _whole(texts: pl.Series) -> pl.Series:
     )
 
 
-def _times(frame: pl.DataFrame, zone: str, site_zones: Mapping[int, str]) -> pl.DataFrame:
+def _times(
+    texts: pl.Series, location_id: pl.Series, zone: str, site_zones: Mapping[int, str]
+) -> pl.DataFrame:
     """Times and offsets; sites in other zones are read again in theirs."""
-    texts = frame["event_time"]
     parsed = parse_times(texts, zone)
     for other in sorted(set(site_zones.values()) - {zone}):
         there = [site for site, name in site_zones.items() if name == other]
-        here = frame["location_id"].is_in(there).fill_null(value=False)
+        here = location_id.is_in(there).fill_null(value=False)
         if here.any():
             elsewhere = parse_times(texts, other)
             parsed = parsed.select(

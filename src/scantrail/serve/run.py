@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 import uvicorn
@@ -32,8 +33,9 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
+        why = os.strerror(error.errno) if error.errno else str(error)
         raise SettingsError(
-            f"port {port} of {host} can't be used: {error.strerror}; choose another with --port"
+            f"port {port} of {host} can't be used: {why}; choose another with --port"
         ) from error
 
 

@@ -58,6 +58,6 @@ def test_a_port_that_is_taken_is_one_sentence():
         port = taken.getsockname()[1]
         with pytest.raises(SettingsError) as caught:
             run.serve(engine(Settings()), "127.0.0.1", port)
-    assert str(caught.value).startswith(f"port {port} of 127.0.0.1 can't be used: ")
-    assert str(caught.value).endswith("; choose another with --port")
-    assert "ddress already in use" in str(caught.value)
+    assert str(caught.value) == (
+        f"port {port} of 127.0.0.1 can't be used: Address already in use; choose another with --port"
+    )
