@@ -144,6 +144,63 @@ def test_a_body_that_is_no_request_is_refused(send, body):
 
 
 @pytest.mark.parametrize(
+    ("body", "loc", "message"),
+    [
+        (b"", ["body"], "Invalid JSON: EOF while parsing a value at line 1 column 0"),
+        (b"nope", ["body"], "Invalid JSON: expected ident at line 1 column 2"),
+        (b"[]", ["body"], "Input should be an object"),
+        (b"{}", ["body", "data"], "Field required"),
+        (b'{"data": null}', ["body", "data"], "Input should be a valid array"),
+        (b'{"data": [1]}', ["body", "data", 0], "Input should be an object"),
+        (b'{"data": [{"event_id": NaN}]}', ["body", "data", 0, "event_id"],
+         "Input should be a finite number"),
+        (b'{"data": [{"event_id": Infinity}]}', ["body", "data", 0, "event_id"],
+         "Input should be a finite number"),
+        (b'{"data": [{"event_id": true}]}', ["body", "data", 0, "event_id"],
+         "Value error, a boolean is no number"),
+    ],
+)  # fmt: skip
+def test_a_body_that_is_no_request_is_told_what_is_wrong_where(send, body, loc, message):
+    answer = send("POST", DETECT, content=body)
+    assert answer.status_code == 422
+    fault = answer.json()["detail"][0]
+    assert (fault["loc"], fault["msg"]) == (loc, message)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "upload is empty; expected a scan log with a header line"),
+        (b"hello\n", "upload has no column epc_code and no column event_time; expected a header line "
+         "with at least epc_code and event_time, found: hello"),
+        (b"\x00\x00\n", "upload is no text file: its first line holds null bytes"),
+        (b"<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>",
+         "upload: the document has a DOCTYPE with declarations, which EPCIS does not use and attacks "
+         "on XML readers do. Remove the <!DOCTYPE …> declaration and send it again."),
+    ],
+    ids=["empty", "prose", "nulls", "bomb"],
+)  # fmt: skip
+def test_an_upload_that_is_no_log_is_told_what_is_wrong(send, content, message):
+    answer = send("POST", "/api/manager/upload", files={"file": ("log", content)})
+    assert answer.status_code == 422
+    assert answer.json() == {"detail": [{"type": "unusable", "loc": ["body"], "msg": message}]}
+
+
+def test_an_upload_over_the_limit_is_refused(call):
+    small = call(create_app(engine(Settings(max_body_bytes=2000))))
+    answer = small("POST", "/api/manager/upload", files={"file": ("log.csv", b"x" * 2001)})
+    assert answer.status_code == 413
+    assert answer.json()["detail"][0]["msg"] == "the file has more than 2000 bytes"
+
+
+def test_browsers_may_call_from_the_origins_that_are_set(call):
+    open_ = call(create_app(engine(Settings(cors_origins=("http://a.example",)))))
+    for origin, allowed in (("http://a.example", "http://a.example"), ("http://b.example", None)):
+        answer = open_("GET", "/health", headers={"Origin": origin})
+        assert answer.headers.get("access-control-allow-origin") == allowed
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"epc_code": "x" * 1_000_000},
