@@ -256,7 +256,8 @@ def show_simulation(made: Simulation, paths: Mapping[str, Path], seconds: float)
     items = scans["epc_code"].n_unique()
     console.print(
         f"{_count(len(scans), 'event')} of {_count(items, 'EPC')} simulated in {seconds:.1f} s, "
-        f"{_count(labels['epc_code'].n_unique(), 'EPC')} with a planted anomaly"
+        f"{_count(labels['epc_code'].n_unique(), 'EPC')} with a planted anomaly",
+        soft_wrap=True,
     )
     if len(labels):
         table = _table("kind", "items", "events", "seen by")
