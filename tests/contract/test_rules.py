@@ -164,7 +164,7 @@ def test_what_is_said_of_each_kind():
             "item",
         ),
         AnomalyKind.JUMP: (
-            "303 km from Birch Hub in 0.17 h; the limit is 120 km/h",
+            "303 km from Birch Hub in 0.17 h (1,820 km/h); the limit is 120 km/h",
             "2.5 h at the very least",
             "item",
         ),
