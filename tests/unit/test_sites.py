@@ -6,7 +6,7 @@ import re
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scantrail.errors import SitesError
@@ -219,6 +219,7 @@ def test_of_an_unknown_chain_every_tier_but_hubs_is_expected():
 DEGREES = st.tuples(st.floats(-90, 90), st.floats(-180, 180))
 
 
+@settings(max_examples=40)
 @given(DEGREES, DEGREES)
 def test_distances_are_those_of_the_great_circle(here, there):
     raw = pl.DataFrame(

@@ -254,7 +254,7 @@ def test_a_lone_scan_and_ten_thousand_of_one_item():
     assert many["previous_stage"] == [None, *[0] * 9_999]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from([3, 4])), min_size=1, max_size=12))
 def test_cohorts_are_as_counted_one_by_one(items):
     """Any order of rows, any ties: against the definition, event by event."""
