@@ -112,7 +112,7 @@ def _verdicts(
     words = explained.drop("row", "runbook")[
         _sparse(_places(events, explained["row"]), len(events))
     ]
-    words = words.with_columns(causes(words["cause"], events["flags"]))
+    words.replace_column(words.get_column_index("cause"), causes(words["cause"], events["flags"]))
     anomaly = pl.Series("anomaly", told["finalConfidence"].to_numpy() > 0)  # null is no anomaly
     identity = pl.DataFrame([events[name] for name in _IDENTITY])
     return identity.hstack([*told.get_columns(), anomaly, *words.get_columns(), events["flags"]])

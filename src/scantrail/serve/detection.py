@@ -53,11 +53,11 @@ def answer(
 
 def _files(events: Events) -> list[int]:
     """File ids in order of first appearance; an empty request is answered as file 1."""
-    rows = events.frame.select("row", "file_id")
+    ids = events.frame["file_id"]
     if len(events.rejects):
-        rows = pl.concat([rows, events.rejects.select("row", "file_id")]).sort("row")
-    ids: list[int] = rows["file_id"].drop_nulls().unique(maintain_order=True).to_list()
-    return ids or [1]
+        both = [table.select("row", "file_id") for table in (events.frame, events.rejects)]
+        ids = pl.concat(both).sort("row")["file_id"].drop_nulls()
+    return list(dict.fromkeys(ids.to_list())) or [1]
 
 
 def _by_file(table: pl.DataFrame, files: list[int]) -> dict[int, list[Row]]:

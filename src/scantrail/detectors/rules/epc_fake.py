@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import and_
 from typing import Final
 
 import polars as pl
@@ -26,7 +27,7 @@ def _per_code(bound: Bound) -> dict[str, pl.Expr]:
     header, company = _wrong_header(bound), _unknown_company(s.companies)
     corrupted = pl.col("nearly").is_not_null()
     dotted = pl.col("scheme") == "dotted"
-    bad = {name: dotted & ~_well_formed(name) for name in _OTHER_PARTS}
+    bad = {name: dotted & ~pl.col(f"{name}_ok").fill_null(value=False) for name in _OTHER_PARTS}
     parts = (
         header * s.header_score
         + company * s.company_score
@@ -62,18 +63,14 @@ def _code_words(bound: Bound) -> dict[str, pl.Expr]:
     return {"code_faults": _faults(bound), "nearly": nearly}
 
 
-def _well_formed(part: str) -> pl.Expr:
-    return pl.col(f"{part}_ok").fill_null(value=False)
-
-
 def _misread_company(bound: Bound) -> pl.Expr:
     """All is well but the company, and that is one slip away from a known one: a bad read."""
     slips = _slips(bound.settings.companies)
     if not slips:
         return pl.lit(value=False)
-    nearly = pl.col("company").is_in(list(slips)).fill_null(value=False)
-    others = (_well_formed(name) for name in _OTHER_PARTS)
-    return pl.all_horizontal(nearly, ~_wrong_header(bound), *others)
+    others = reduce(and_, (pl.col(f"{name}_ok") for name in _OTHER_PARTS))
+    right = (pl.col("header") == bound.settings.header) & others  # null but in dotted codes
+    return (pl.col("company").is_in(list(slips)) & right).fill_null(value=False)
 
 
 @lru_cache(maxsize=8)
