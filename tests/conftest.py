@@ -25,7 +25,7 @@ def shared() -> Path:
 Call = Callable[..., httpx.Response]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def call() -> Callable[[FastAPI], Call]:
     """Calls an app in process: `call(app)("POST", "/path", content=b"…")`."""
 
