@@ -39,7 +39,7 @@ def main() -> None:
     whole = whole_log(scans, network)
     print("API …", flush=True)
     calls = api()
-    text = page(whole, calls)
+    text = page(whole, calls) + stages_page({size: stages_of(size) for size in REQUESTS})
     Path("docs/benchmarks.md").write_text(text, encoding="utf-8")
     print(text)
 
@@ -77,6 +77,16 @@ def api() -> dict[int, dict[str, list[float]]]:
             return {size: timed(connection, size, count) for size, count in REQUESTS.items()}
         finally:
             server.terminate()
+
+
+def stages_of(size: int) -> dict[str, float]:
+    """Microseconds of CPU by stage of requests with so many records, in a process of its own."""
+    bodies = OUT / f"bodies-{size}.jsonl"
+    bodies.write_bytes(b"\n".join(request_body(size, i) for i in range(REQUESTS[size])))
+    command = [sys.executable, str(HERE / "one_request.py"), str(bodies)]
+    done = subprocess.run(command, capture_output=True, check=True, text=True)
+    stages: dict[str, float] = json.loads(done.stdout)
+    return stages
 
 
 def wait_for(connection: http.client.HTTPConnection) -> None:
@@ -183,6 +193,25 @@ def page(whole: dict[str, list[dict[str, Any]]], calls: dict[int, dict[str, list
         echo, detect = (statistics.median(times[name]) for name in ("echo", "detect"))
         p99 = statistics.quantiles(times["detect"], n=100)[98]
         lines.append(f"| {size:,} | {echo:.2f} | {detect:.2f} | {p99:.2f} | {detect / echo:.1f} |")
+    return "\n".join(lines) + "\n"
+
+
+def stages_page(stages: dict[int, dict[str, float]]) -> str:
+    """Where a request's time goes, as Markdown."""
+    names = list(stages[1])
+    lines = [
+        "",
+        "## Where a request's time goes",
+        "",
+        "The same requests in process, without HTTP: median CPU time by stage in milliseconds. "
+        "What the API takes beyond that is HTTP, routing and the validation of parameters.",
+        "",
+        "| records | " + " | ".join(names) + " | all |",
+        "|---|" + "---|" * (len(names) + 1),
+    ]
+    for size, spent in stages.items():
+        cells = [f"{spent[name] / 1e3:.2f}" for name in names]
+        lines.append(f"| {size:,} | {' | '.join(cells)} | {sum(spent.values()) / 1e3:.2f} |")
     return "\n".join(lines) + "\n"
 
 

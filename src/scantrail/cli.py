@@ -184,7 +184,8 @@ def train(
 
     [bold]Example:[/] scantrail train scans.tsv --sites network/ --out artifact/
     """
-    from scantrail import output, summary, wiring
+    from scantrail import output, wiring
+    from scantrail.summary_of_learning import show_training
 
     output.check_folder(out)
     started = time.perf_counter()
@@ -197,7 +198,8 @@ def train(
             engine = engine.with_tiers_seen(events).learned_from(events)
         with output.folder_at(out):
             trained = wiring.train(engine, events, out, share, seed=seed, epochs=epochs)
-    summary.show_training(trained, events, time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    show_training(trained.card.about, wiring.version_of(out), out, seconds)
 
 
 @app.command()
@@ -216,11 +218,11 @@ def evaluate(
 
     [bold]Example:[/] scantrail evaluate verdicts.parquet demo/labels.csv
     """
-    from scantrail import summary
     from scantrail.evaluation import evaluate as measure
     from scantrail.evaluation import read_labels, read_verdicts
+    from scantrail.summary_of_learning import show_evaluation
 
-    summary.show_evaluation(measure(read_verdicts(verdicts), read_labels(labels), per_10k))
+    show_evaluation(measure(read_verdicts(verdicts), read_labels(labels), per_10k))
 
 
 @sites_app.command("learn")

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
 from typing import Final
 
 import msgspec
@@ -170,7 +169,9 @@ def _highest(columns: list[pl.Series], events: int) -> Floats:
     """The highest of the numbers, NaN where there is none."""
     if not columns:
         return np.full(events, np.nan)
-    highest: Floats = reduce(np.fmax, (column.to_numpy() for column in columns))
+    highest: Floats = columns[0].to_numpy().copy()
+    for column in columns[1:]:
+        np.fmax(highest, column.to_numpy(), out=highest)
     return highest
 
 

@@ -250,7 +250,7 @@ def _places(events: pl.DataFrame, network: Network) -> npt.NDArray[np.int32]:
 
 def _order(events: pl.DataFrame, known: Arrays) -> _Ints:
     """The permutation into journey order."""
-    time = known["time"].astype(np.int64)
+    time = known["time"]
     if not len(time):
         return np.zeros(0, np.int64)
     time = time - time.min()
@@ -261,7 +261,8 @@ def _order(events: pl.DataFrame, known: Arrays) -> _Ints:
     if sum(spans) <= 63:  # one integer holds them all: sorting it is several times faster
         key = parts[0].astype(np.int64)
         for part, bits in zip(parts[1:], spans[1:], strict=True):
-            key = (key << bits) | part.astype(np.int64)
+            key <<= bits
+            key |= part
         order = np.argsort(key, kind="stable")
         key = key[order]
         tied = key[1:] == key[:-1]
@@ -325,9 +326,11 @@ def _seconds(ordered: Arrays, same: npt.NDArray[np.bool_], network: Network) -> 
     """Several scans of one EPC in one second: at how many places, and is it a plant's hand-over."""
     places = np.zeros(len(same), np.uint8)
     steps, own = np.zeros(len(same), bool), np.zeros(len(same), bool)
-    second = ordered["time"].astype(np.int64) // 1_000_000
+    time = ordered["time"]
     again = same.copy()
-    again[1:] &= second[1:] == second[:-1]
+    again[1:] &= time[1:] - time[:-1] < 1_000_000
+    near = np.flatnonzero(again)
+    again[near] = time[near] // 1_000_000 == time[near - 1] // 1_000_000
     if not again.any():
         return {"second_places": places, "second_steps": steps, "own_plant": own}
     member = again.copy()
@@ -354,9 +357,8 @@ def _seconds(ordered: Arrays, same: npt.NDArray[np.bool_], network: Network) -> 
 
 
 def _lanes(ordered: Arrays, same: npt.NDArray[np.bool_], network: Network) -> Arrays:
-    site = ordered["site"].astype(np.int32)
-    unknown = len(network.sites)
-    here = np.where(site < 0, unknown, site).astype(np.int32)
+    site, unknown = ordered["site"], np.int32(len(network.sites))
+    here = np.where(site < 0, unknown, site)
     before = np.full(len(site), unknown, np.int32)
     before[1:] = np.where(same[1:], here[:-1], unknown)
     return dict(network.between(before, here))
@@ -364,8 +366,9 @@ def _lanes(ordered: Arrays, same: npt.NDArray[np.bool_], network: Network) -> Ar
 
 def _frame(columns: Arrays, same: npt.NDArray[np.bool_]) -> pl.DataFrame:
     """Arrays into `LINKED`: -1 becomes null, and previous values stand beside each event."""
-    hours = np.diff(columns["time"], prepend=0) * _HOURS_PER_MICROSECOND
-    columns["hours"] = np.where(same, hours, np.nan)
+    time, hours = columns["time"], np.full(len(same), np.nan)
+    np.multiply(time[1:] - time[:-1], _HOURS_PER_MICROSECOND, out=hours[1:], where=same[1:])
+    columns["hours"] = hours
     series = {name: _series(name, values) for name, values in columns.items() if name in LINKED}
     before = pl.Series(np.arange(-1, len(same) - 1, dtype=np.int32)).cast(pl.UInt32, strict=False)
     before = before.zip_with(pl.Series(same), _NULL["epc"])

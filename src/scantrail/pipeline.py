@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import repeat
 from typing import Final
 
 import numpy as np
@@ -24,6 +26,7 @@ _log = logging.getLogger(__name__)
 
 _IDENTITY: Final = ("row", "event_id", "file_id", "epc_code")
 _WORDS: Final = ("kind", "cause", "explanation", "expected")
+_MANY: Final = 20_000  # events; for fewer, threads cost more than they gain
 _NOBODY: Final = np.uint32(0xFFFF_FFFF)
 
 #: Called with a stage's name as it begins.
@@ -85,14 +88,21 @@ def _ask(
     detectors: Sequence[Detector], journeys: Journeys
 ) -> tuple[dict[str, Findings | None], tuple[str, ...]]:
     """Each detector's answer; None where it failed, which never counts as clean."""
-    answers: dict[str, Findings | None] = {}
-    for detector in detectors:
-        try:
-            answers[detector.name] = _checked(detector, detector.judge(journeys), journeys)
-        except Exception:  # noqa: BLE001 - whatever one raises, the others must still answer
-            _log.exception("detector %s failed; the verdicts are degraded", detector.name)
-            answers[detector.name] = None
+    if len(journeys.linked) < _MANY:
+        asked = [_answer(detector, journeys) for detector in detectors]
+    else:  # they mostly compute outside of Python, so threads gain
+        with ThreadPoolExecutor(len(detectors) or 1) as pool:
+            asked = list(pool.map(_answer, detectors, repeat(journeys)))
+    answers = {one.name: answer for one, answer in zip(detectors, asked, strict=True)}
     return answers, tuple(name for name, answer in answers.items() if answer is None)
+
+
+def _answer(detector: Detector, journeys: Journeys) -> Findings | None:
+    try:
+        return _checked(detector, detector.judge(journeys), journeys)
+    except Exception:  # noqa: BLE001 - whatever one raises, the others must still answer
+        _log.exception("detector %s failed; the verdicts are degraded", detector.name)
+        return None
 
 
 def _checked(detector: Detector, answer: Findings, journeys: Journeys) -> Findings:

@@ -13,7 +13,7 @@ import msgspec
 import polars as pl
 
 from scantrail import pipeline
-from scantrail.artifact import Artifact, read_artifact
+from scantrail.artifact import Artifact, read_artifact, read_card
 from scantrail.detectors.catalog import PROFILES
 from scantrail.detectors.rule_set import RuleSet
 from scantrail.errors import SitesError, TrainingError
@@ -226,6 +226,11 @@ def train(
     fit = msgspec.structs.replace(settings.fit, epochs=given["epochs"])
     settings = msgspec.structs.replace(settings, fit=fit)
     return run(journeys, scores, folder, settings, progress)
+
+
+def version_of(folder: Path) -> str:
+    """The version of the artifact in a folder."""
+    return read_card(folder)[1]
 
 
 def report_store(settings: Settings) -> ReportStore:

@@ -34,7 +34,7 @@ class RuleSet:
 
     @cached_property
     def bound(self) -> Bound:
-        """What the rules' expressions depend on."""
+        """What the rules' scores depend on."""
         learned = self.network.speed_limit_kmh or 0.0
         return Bound(
             settings=self.settings,

@@ -77,11 +77,7 @@ class Coded:
 
 def code(journeys: Journeys, known: Vocabulary) -> Coded:
     """Code linked events; computed once for all detectors that share a vocabulary."""
-    key = ("coded", known)
-    if key not in journeys.memo:
-        journeys.memo[key] = _code(journeys, known)
-    coded: Coded = journeys.memo[key]
-    return coded
+    return journeys.once(("coded", known), lambda: _code(journeys, known))
 
 
 def _code(journeys: Journeys, known: Vocabulary) -> Coded:

@@ -166,24 +166,24 @@ class Usual:
         return {
             "step": np.where(move, self._step(coded, before), 0.0),
             "lane": np.where(
-                moved & (from_site != coded.site), _rare(self.lanes[from_site], coded.site), 0.0
+                moved & (from_site != coded.site), _rarity(self.lanes)[from_site, coded.site], 0.0
             ),
             "clock": np.where(move, self._clock(coded.site, coded.clock), 0.0),
             "origin": np.where(
                 start & (coded.step == 1) & (coded.product > 0) & (coded.site > 0),
-                _rare(self.origins[coded.product], coded.site),
+                _rarity(self.origins)[coded.product, coded.site],
                 0.0,
             ),
             "company": np.where(
                 moved,
-                _rare(self.company[before, coded.step, came_in(coded)], company(coded)),
+                _rarity(self.company)[before, coded.step, came_in(coded), company(coded)],
                 0.0,
             ),
         }
 
     def _step(self, coded: Coded, before: Ints) -> Floats:
         """A single missed read is no rarer than missed reads are, wherever it happens."""
-        nats = _rare(self.steps[before], coded.step)
+        nats = _rarity(self.steps)[before, coded.step]
         one_missed = _skips(coded) & (coded.step == before + 2)
         ordinary = -np.log(np.maximum(float(self.missed), 1e-3))
         return np.where(one_missed, np.minimum(nats, ordinary), nats)
@@ -352,11 +352,9 @@ def _origins(coded: Coded, moves: Ints, shape: tuple[int, int]) -> Floats:
     return _count((coded.product[starts], coded.site[starts]), shape)
 
 
-def _rare(counts: Floats, chosen: Ints) -> Floats:
-    """log(share of the most frequent / share of the chosen) per row, smoothed by half a count."""
-    best = counts.max(axis=1)
-    picked = counts[np.arange(len(counts)), chosen]
-    nats: Floats = np.log((best + 0.5) / (picked + 0.5))
+def _rarity(counts: Floats) -> Floats:
+    """Along the last axis: log(share of the most frequent / own share), smoothed by half a count."""
+    nats: Floats = np.log((counts.max(axis=-1, keepdims=True) + 0.5) / (counts + 0.5))
     return nats
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import threading
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Final, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,8 @@ import polars as pl
 
 from scantrail.vocabulary.events import Events, RawLog
 from scantrail.vocabulary.findings import Cause, Report
+
+T = TypeVar("T")
 
 #: One row per claim of a detector: `row` of the event, `kind`, `score` above 0 and up to 100, a
 #: `reason` with actual values and limits, what was `expected`, the likeliest `cause`, a `runbook`
@@ -36,15 +39,23 @@ class Journeys:
 
     `linked`: `journeys.LINKED`. `events`: `vocabulary.events.EVENTS`, in row order. `codes`: the
     distinct EPC codes, in the order of `linked`'s `epc`. `names`: the listed sites'
-    `location_id` and `scan_location`. `memo` keeps what several detectors derive from these events,
-    so that it is derived once.
+    `location_id` and `scan_location`.
     """
 
     linked: pl.DataFrame
     events: pl.DataFrame
     codes: pl.Series
     names: pl.DataFrame
-    memo: dict[Hashable, Any] = field(default_factory=dict, compare=False)
+    _memo: dict[Hashable, Any] = field(default_factory=dict, compare=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, compare=False)
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What several detectors derive from these events, derived once."""
+        with self._lock:
+            if key not in self._memo:
+                self._memo[key] = make()
+            made: T = self._memo[key]
+            return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,8 @@ from scantrail.calibration import Calibration, to_score
 from scantrail.detectors.lstm.encoding import by_head, encode, nats
 from scantrail.detectors.lstm.runtime import Runtime
 from scantrail.detectors.lstm.spec import NetworkSpec
-from scantrail.detectors.lstm.words import Predicted, told
-from scantrail.features.coding import Coded, Vocabulary, code
-from scantrail.vocabulary.findings import Cause
+from scantrail.detectors.lstm.words import told
+from scantrail.features.coding import Vocabulary, code
 from scantrail.vocabulary.protocols import FOUND, Findings, Journeys, Told
 
 Floats = npt.NDArray[np.float64]
@@ -61,35 +60,25 @@ class LstmDetector:
         return Findings(scores, pl.DataFrame(schema=FOUND))
 
     def tell(self, journeys: Journeys, places: npt.NDArray[np.int64]) -> list[Told]:
-        """What was expected at these places of `linked` instead; each journey is read once."""
+        """What was expected at these places of `linked` instead; only their journeys are read."""
         coded = code(journeys, self.known)
         sequences = encode(coded)
-        scores, expected = self.runtime.scores(
-            sequences.take(items := np.unique(_sequence_of(coded)[places]))
-        )
-        beyond = by_head(scores, expected)
+        sequence = np.cumsum(np.diff(coded.item, prepend=-1) != 0) - 1
+        items, which = np.unique(sequence[places], return_inverse=True)
+        some = sequences.take(items)
+        rows = some.offsets[which] + places - sequences.offsets[sequence[places]]
+        beyond = np.nan_to_num(by_head(*self.runtime.scores(some))[rows], nan=0.0)
+        predicted = {name: each[rows] for name, each in self.runtime.predictions(some).items()}
         listed = dict(journeys.names.iter_rows())
         names = ["an unlisted place", *(listed.get(i) or f"location {i}" for i in self.known.sites)]
-        offsets = np.concatenate([[0], np.cumsum(sequences.lengths[items])])
-        said: list[Told] = []
-        predicted: Predicted = {}
-        last = -1
-        for place in places.tolist():
-            item = int(_sequence_of(coded)[place])
-            if item != last:
-                predicted, last = self.runtime.predictions(sequences, item), item
-            at = place - int(sequences.offsets[item])
-            row = beyond[offsets[np.searchsorted(items, item)] + at]
-            heads = [head.name for head in self.spec.heads]
-            surprise = dict(zip(heads, np.nan_to_num(row, nan=0.0).tolist(), strict=True))
-            start = int(sequences.lengths[item]) - len(predicted["step"])
-            if at < start:  # too long a journey to read again from its beginning
-                said.append(Told("", "", "", Cause.ITEM))
-            else:
-                said.append(told(coded, place, at - start, predicted, surprise, names))
-        return said
-
-
-def _sequence_of(coded: Coded) -> npt.NDArray[np.int64]:
-    """The number of each event's sequence, as `encode` orders them."""
-    return np.cumsum(np.diff(coded.item, prepend=-1) != 0) - 1
+        heads = [head.name for head in self.spec.heads]
+        return [
+            told(
+                coded,
+                place,
+                {name: each[at] for name, each in predicted.items()},
+                dict(zip(heads, beyond[at].tolist(), strict=True)),
+                names,
+            )
+            for at, place in enumerate(places.tolist())
+        ]

@@ -44,16 +44,18 @@ class Runtime:
                 result[rows[:, skip:]] = np.asarray(part)[:, skip:]
         return scores, expected
 
-    def predictions(self, sequences: Sequences, item: int) -> dict[str, npt.NDArray[np.float32]]:
-        """What each head predicts of the events of one sequence: `[T, size]` logits or `[T, 3 C]`.
-
-        Only its last 512 events are read; T is at most that.
-        """
-        end = int(sequences.offsets[item + 1])
-        rows = np.arange(max(int(sequences.offsets[item]), end - 512), end)[None]
+    def predictions(self, sequences: Sequences) -> dict[str, npt.NDArray[np.float32]]:
+        """What each head predicts of each event: `[N, size]` logits, or `[N, 3 C]` of a mixture."""
         names = [head.name for head in self.spec.heads]
-        outputs = self._session.run(names, self._feed(sequences, rows))
-        return {name: np.asarray(out)[0] for name, out in zip(names, outputs, strict=True)}
+        result: dict[str, npt.NDArray[np.float32]] = {}
+        for rows, skip in sequences.buckets(_BATCH):
+            outputs = self._session.run(names, self._feed(sequences, rows))
+            for name, out in zip(names, map(np.asarray, outputs), strict=True):
+                table = result.setdefault(
+                    name, np.empty((sequences.events, out.shape[-1]), np.float32)
+                )
+                table[rows[:, skip:]] = out[:, skip:]
+        return result
 
     def _feed(self, sequences: Sequences, rows: Rows) -> dict[str, npt.NDArray[Any]]:
         feed: dict[str, npt.NDArray[Any]] = {

@@ -31,7 +31,6 @@ _STRANGE: Final = {
 def told(
     coded: Coded,
     place: int,
-    at: int,
     predicted: Predicted,
     surprise: Mapping[str, float],
     names: Sequence[str],
@@ -41,8 +40,7 @@ def told(
     Args:
         coded: The events.
         place: Where the event stands in them.
-        at: Where it stands in `predicted`.
-        predicted: `Runtime.predictions` of its journey.
+        predicted: What each head predicted of it: (size,) logits, or (3 C,) of a mixture.
         surprise: Nats by head.
         names: People's name of each site code.
     """
@@ -53,9 +51,9 @@ def told(
         whom="without those it came with" if alone else "in such company",
         hours=_span(float(hours)),
     )
-    steps = _likely(predicted["step"][at], STEPS)
-    sites = _likely(predicted["site"][at], names)
-    low, high = usual_hours(predicted["hours"][at].astype(np.float64))
+    steps = _likely(predicted["step"], STEPS)
+    sites = _likely(predicted["site"], names)
+    low, high = usual_hours(predicted["hours"].astype(np.float64))
     expected = f"usual next: {steps}"
     if coded.with_whom.before[place] >= 0:
         expected += f"; for such a step usually at {sites}, {_span(low)} to {_span(high)} later"

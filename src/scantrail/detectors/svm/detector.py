@@ -42,10 +42,8 @@ class SvmDetector:
 
     def table(self, journeys: Journeys) -> npt.NDArray[np.float32]:
         """The features of every event, (n, d) float32; see `features.tabular.TABULAR`."""
-        if id(self) not in journeys.memo:
-            journeys.memo[id(self)] = tabular(code(journeys, self.known), self.usual)
-        table: npt.NDArray[np.float32] = journeys.memo[id(self)]
-        return table
+        coded = code(journeys, self.known)
+        return journeys.once(("tabular", self.version), lambda: tabular(coded, self.usual))
 
     def judge(self, journeys: Journeys) -> Findings:
         """Score every event."""
