@@ -11,6 +11,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from scantrail.settings import Settings, read_settings
+from scantrail.simulate import SimulationConfig, simulate, write
+from scantrail.vocabulary.events import Events
+from scantrail.wiring import read_events
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
@@ -20,6 +25,21 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the reference data in {folder.name}/, beside the project")
     return folder
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small simulated log, its sites and its labels."""
+    folder = tmp_path_factory.mktemp("simulated")
+    write(simulate(SimulationConfig(3_000, seed=5, anomaly_rate=0.01)), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def simulated_log(simulated: Path) -> tuple[Settings, Events]:
+    """Settings for the small simulated log, without learned detectors, and its events."""
+    settings = read_settings({}, sites=str(simulated / "sites.csv"), artifacts="none")
+    return settings, read_events(simulated / "scans.tsv", settings)
 
 
 Call = Callable[..., httpx.Response]

@@ -93,7 +93,7 @@ class Calibration:
         tail = highest[highest > begin]
         inside = np.minimum(tail, end) - begin
         # maximum likelihood of an exponential whose values beyond `end` are only known as such
-        rate = (tail <= end).sum() / max(inside.sum(), 1e-12)
+        rate = max((tail <= end).sum(), 1) / max(inside.sum(), 1e-12)
         levels = np.quantile(highest, np.linspace(0, 1 - _TAIL * contamination, _BODY))
         known, at = np.unique(levels, return_index=True)
         beyond = 1 - np.searchsorted(highest, known, "left") / len(highest)

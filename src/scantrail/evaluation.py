@@ -19,13 +19,15 @@ from scantrail.errors import InputError
 
 Floats = npt.NDArray[np.float64]
 
-#: Scores that verdicts may have, and what people call the judge behind each.
+#: Scores that verdicts may have, and what people call the judge behind each; `baseline` is a column
+#: that a comparison may add.
 JUDGES: Final = {
     "finalConfidence": "all together",
     "rules": "rules",
     "mlCombinedScore": "models",
     "lstmSequenceScore": "LSTM",
     "svmOutlierScore": "one-class SVM",
+    "baseline": "baseline",
 }
 _RULES: Final = "rules"
 _LEARNED: Final = ("lstmSequenceScore", "svmOutlierScore", "mlCombinedScore")

@@ -66,7 +66,8 @@ def judge(
     settings = settings or EnsembleSettings()
     crowd = partial(_crowd, journeys.linked)
     decision = combine(answered, len(journeys.events), combination, settings, crowd)
-    claims = _claims(journeys, detectors, decision, settings.high_rule)
+    able = [one for one in detectors if one.name in answered and isinstance(one, Explainer)]
+    claims = _claims(journeys, able, decision, settings.high_rule)
     scores = _scores(detectors, answers, len(journeys.events))
     if combination:
         scores.append(decision.combined)
@@ -123,13 +124,18 @@ def _crowd(linked: pl.DataFrame, places: npt.NDArray[np.int64]) -> npt.NDArray[n
 
 
 def _claims(
-    journeys: Journeys, detectors: Sequence[Detector], decision: Decision, high_rule: float
+    journeys: Journeys, explainers: Sequence[Explainer], decision: Decision, high_rule: float
 ) -> pl.DataFrame:
     """Rules' claims, and what learned detectors say of the events that they raise an alarm for."""
     places = np.flatnonzero(decision.alarmed)
     if not len(places):
         return decision.claims
-    told = [one.tell(journeys, places) for one in detectors if isinstance(one, Explainer)]
+    told = []
+    for one in explainers:
+        try:
+            told.append(one.tell(journeys, places))
+        except Exception:  # noqa: BLE001 - the scores stand, whatever happens to the words
+            _log.exception("detector %s has no words for what it found", one.name)
     rows = journeys.linked["row"].to_numpy()[places]
     scores = decision.combined.to_numpy()[places]
     return ranked(pl.concat([decision.claims, model_claims(rows, scores, told)]), high_rule)
