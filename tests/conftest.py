@@ -45,7 +45,7 @@ def simulated_log(simulated: Path) -> tuple[Settings, Events]:
 Call = Callable[..., httpx.Response]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def call() -> Callable[[FastAPI], Call]:
     """Calls an app in process: `call(app)("POST", "/path", content=b"…")`."""
 

@@ -97,7 +97,9 @@ def detect(
     ] = None,
     rules: Annotated[
         RuleProfile | None,
-        typer.Option(help="Rule profile: all seven rules, or the five that came first."),
+        typer.Option(
+            help="default: all seven rules; source: the earlier service's five, faults and all."
+        ),
     ] = None,
     zone: Zone = None,
     companies: Annotated[
@@ -127,8 +129,7 @@ def detect(
 ) -> None:
     """Judge every scan of a log and say what is suspect, and why.
 
-    Lanes and their usual times come from the site folder; with a bare site list they are learned
-    from the log itself.
+    Lanes come from the site folder; with a bare site list, from the log itself.
 
     [bold]Example:[/] scantrail detect scans.tsv --sites sites.csv --out verdicts.parquet
     """
@@ -261,7 +262,7 @@ def simulate(
     out: Annotated[Path, typer.Option(help="Folder for scans.tsv, sites.csv and labels.csv.")],
     epcs: Annotated[int, typer.Option(min=1, help="How many items.")] = 20_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 7,
-    chain: Annotated[str, typer.Option(help="Which supply chain: demo or second.")] = "demo",
+    chain: Annotated[str, typer.Option(help="Which supply chain: demo, or second.")] = "demo",
     anomalies: Annotated[
         float, typer.Option(min=0, max=0.5, help="Share of items with an anomaly; 0: none.")
     ] = 0.05,

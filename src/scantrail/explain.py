@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from scantrail.vocabulary.events import Flag
 from scantrail.vocabulary.findings import AnomalyKind, Cause, Severity
 from scantrail.vocabulary.protocols import FOUND, Told
 
@@ -35,6 +36,8 @@ _RUNBOOK: Final = {
     Cause.DATA: "Compare the record with the paper, and correct it.",
     Cause.PARTNER_FILE: "Ask the partner for the file that holds the missing scans.",
 }
+#: What shows that the file, not the scan, is badly made.
+_FILE_FAULTS: Final = Flag.DOCUMENT_ODD | Flag.FILE_ID_UNREADABLE | Flag.LOCATION_UNREADABLE
 
 
 def severity(score: float) -> Severity:
@@ -104,3 +107,19 @@ def explain(claims: pl.DataFrame) -> pl.DataFrame:
         return _NOTHING
     columns = [list(events), *zip(*events.values(), strict=True)]
     return pl.DataFrame(dict(zip(EXPLAINED, columns, strict=True)), EXPLAINED)
+
+
+def causes(claimed: pl.Series, flags: pl.Series) -> pl.Series:
+    """The likeliest cause class of each event.
+
+    Args:
+        claimed: What the deciding claim says (`cause` of `EXPLAINED`), null where there is none.
+        flags: `vocabulary.events.Flag` bits of the same events.
+
+    Returns:
+        The partner's file where it is itself badly made there, else what was claimed.
+    """
+    odd = (flags & int(_FILE_FAULTS)) > 0
+    if not odd.any():
+        return claimed
+    return claimed.set(odd & claimed.is_not_null(), Cause.PARTNER_FILE.value)

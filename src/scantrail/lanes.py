@@ -284,8 +284,16 @@ def read_network(folder: Path, sites: Sites) -> Network:
 
 
 def _read(path: Path, schema: pl.Schema) -> pl.DataFrame:
+    if not path.is_file():
+        raise SitesError(f"{path} is missing; write it with 'sites learn'")
     try:
-        return pl.read_csv(path, schema=schema)
+        table = pl.read_csv(path, infer_schema=False)
+        if table.columns != schema.names():
+            raise SitesError(
+                f"{path} has the columns {', '.join(table.columns)}, expected "
+                f"{', '.join(schema)}; write it with 'sites learn'"
+            )
+        return table.cast(schema)
     except (OSError, pl.exceptions.PolarsError) as error:
         reason = str(error).splitlines()[0]
         raise SitesError(f"{path} can't be used: {reason}; write it with 'sites learn'") from error

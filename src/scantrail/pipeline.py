@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from scantrail.ensemble import Combination, Decision, EnsembleSettings, combine
-from scantrail.explain import explain, model_claims, ranked
+from scantrail.explain import causes, explain, model_claims, ranked
 from scantrail.gaps import fill_gaps
 from scantrail.journeys import link
 from scantrail.lanes import Network
@@ -150,9 +150,10 @@ def _verdicts(
     told = [column[order] for column in (*scores, decision.confidence)]
     anomaly = pl.Series("anomaly", decision.anomaly[order.to_numpy()])
     at = _sparse(_places(events, explained["row"]), len(events))
-    words = [explained[name][at] for name in _WORDS]
+    words = {name: explained[name][at] for name in _WORDS}
+    words["cause"] = causes(words["cause"], events["flags"])
     identity = [events[name] for name in _IDENTITY]
-    return pl.DataFrame([*identity, *told, anomaly, *words, events["flags"]])
+    return pl.DataFrame([*identity, *told, anomaly, *words.values(), events["flags"]])
 
 
 def _scores(

@@ -61,7 +61,9 @@ def read_settings(
     try:
         return msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"a setting can't be used: {error} (settings of {PREFIX}… )") from error
+        raise SettingsError(
+            f"a setting can't be used: {error}; docs/settings.md lists all"
+        ) from error
 
 
 def _put(values: dict[str, Any], path: list[str], text: str) -> None:
@@ -75,7 +77,7 @@ def _put(values: dict[str, Any], path: list[str], text: str) -> None:
             )
         values = inner
     lists = ("companies", "cors_origins", "lane_z_fast", "lane_z_slow", "lane_z_scores",
-             "missed_scores")  # fmt: skip
+             "missed_scores", "optional_tiers")  # fmt: skip
     values[name] = (
         [part.strip() for part in text.split(",") if part.strip()] if name in lists else text
     )

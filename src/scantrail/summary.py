@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _SHOWN_REJECTS: Final = 3  # reasons
 _SHOWN_LETTERS: Final = 60  # of a rejected value
 _SHOWN_EXAMPLES: Final = 3
+_PLACE: Final = ("location_id", "scan_location")
 _COLOURS: Final = {"HIGH": "red", "MEDIUM": "yellow", "LOW": "cyan", "NORMAL": "dim"}
 
 
@@ -54,8 +55,11 @@ def show(
             f"{_count(hit, 'EPC')}"
         )
         console.print(_kinds(report))
-        _show_places(console, report, events)
+        console.print(_causes(report))
+        _show_places(console, report, events, network)
         _show_examples(console, report)
+    elif total and report.verdicts["finalConfidence"].null_count() == total:
+        console.print("Nothing could be judged.")
     elif total:
         console.print("Nothing suspect found.")
     else:
@@ -120,11 +124,29 @@ def _kinds(report: Report) -> Table:
     return table
 
 
-def _show_places(console: Console, report: Report, events: Events) -> None:
-    place = pl.coalesce(
-        "scan_location", pl.format("location {}", "location_id"), pl.lit("(no place)")
+def _causes(report: Report) -> str:
+    """How many suspect events each cause class is likeliest for: most are no deed of anybody's."""
+    counted = report.verdicts.filter("anomaly")["cause"].value_counts()
+    order = counted.sort("count", "cause", descending=[True, False])
+    said = ", ".join(f"{cause} {count:,}" for cause, count in order.iter_rows())
+    return f"likeliest causes: {said}\n"
+
+
+def _names(events: Events, network: Network) -> pl.DataFrame:
+    """`site`: what people call the place of each event."""
+    site = pl.Series(network.sites.index(*(events.frame[name] for name in _PLACE)))
+    listed = network.sites.table["scan_location"].gather(
+        site.set((site < 0) | (site >= len(network.sites)), None)
     )
-    here = events.frame.select(site=place)
+    return events.frame.select(
+        site=pl.coalesce(
+            listed, "scan_location", pl.format("location {}", "location_id"), pl.lit("(no place)")
+        )
+    )
+
+
+def _show_places(console: Console, report: Report, events: Events, network: Network) -> None:
+    here = _names(events, network)
     before = pl.col("site").shift(1).over("epc_code", order_by=["time", "row"])
     lanes = events.frame.with_columns(here).select(
         start=pl.when(before != pl.col("site")).then(before), end="site"
@@ -179,7 +201,8 @@ def _show_rejects(console: Console, rejects: pl.DataFrame) -> None:
         _show_under(console, 7, f"[dim]{first}at {_said(place + column)}{value}[/]")
         _show_under(console, 7, f"[dim]to mend it: {_said(row['fix'])}[/]")
     if len(table) > _SHOWN_REJECTS:
-        console.print(f"       and {len(table) - _SHOWN_REJECTS:,} other reasons")
+        others = len(table) - _SHOWN_REJECTS
+        console.print(f"       and {others:,} other reason{'s' if others > 1 else ''}")
     console.print()
 
 
@@ -233,7 +256,8 @@ def show_simulation(made: Simulation, paths: Mapping[str, Path], seconds: float)
     items = scans["epc_code"].n_unique()
     console.print(
         f"{_count(len(scans), 'event')} of {_count(items, 'EPC')} simulated in {seconds:.1f} s, "
-        f"{_count(labels['epc_code'].n_unique(), 'EPC')} with a planted anomaly"
+        f"{_count(labels['epc_code'].n_unique(), 'EPC')} with a planted anomaly",
+        soft_wrap=True,
     )
     if len(labels):
         table = _table("kind", "items", "events", "seen by")

@@ -74,6 +74,29 @@ def test_the_legacy_endpoint_answers_zeros_to_no_data(post):
     }
 
 
+def test_the_legacy_endpoint_judges_the_good_records_and_lists_the_bad_ones(post):
+    good = {"epc_code": "X", "event_time": "2025-07-02 10:00:00", "scan_location": "A",
+            "event_type": "Inbound"}  # fmt: skip
+    records = [good | {"event_time": "never"}, good | {"epc_code": " "}, good]
+    answer = post(LEGACY, json.dumps({"data": records})).json()
+    assert [found["epcCode"] for found in answer["EventHistory"]] == ["X"]
+    assert answer["rejected"] == [
+        {
+            "index": 0,
+            "eventId": None,
+            "field": "event_time",
+            "reason": "the time can't be read: 'never'; write a real date and time as "
+            "YYYY-MM-DD HH:MM:SS, or ISO 8601 with an offset",
+        },
+        {
+            "index": 1,
+            "eventId": None,
+            "field": "epc_code",
+            "reason": "the code is missing; give the EPC that was scanned",
+        },
+    ]
+
+
 def legacy(post, scans, **more):
     records = [
         {"epc_code": "001.8804823.1293291.010004.20250701.000004002", "event_time": time,
@@ -84,6 +107,62 @@ def legacy(post, scans, **more):
     assert answer.status_code == 200, answer.text
     history = answer.json()["EventHistory"]
     return history[0]["anomalyScores"] if history else {}
+
+
+@pytest.mark.parametrize(
+    ("scans", "primary", "problem", "description"),
+    [
+        ([("2025-07-02 10:00:00", "도매상", "In"), ("2025-07-02 10:00:00", "도매상2", "Out")], "epcDup", "도매상_to_도매상2",
+         "도매상에서 동일 시각 중복 스캔 감지"),
+        ([("2025-07-02 10:00:00", "소매상", "In"), ("2025-07-03 10:00:00", "공장", "Made")],
+         "locErr", "소매상_to_공장", "공장에서 위치 순서 오류 감지"),
+        ([("2025-07-02 10:00:00", "도매상", "W_Inbound"), ("2025-07-03 10:00:00", "도매상", "W_Inbound")],
+         "evtOrderErr", "도매상_to_도매상", "도매상에서 이벤트 순서 오류 감지"),
+    ],
+)  # fmt: skip
+def test_legacy_words_for_each_kind(post, scans, primary, problem, description):
+    code = "001.8804823.1293291.010004.20250701.000004002"
+    records = [
+        {"epc_code": code, "event_time": time, "scan_location": place, "event_type": kind}
+        for time, place, kind in scans
+    ]
+    [found] = post(LEGACY, json.dumps({"data": records})).json()["EventHistory"]
+    assert (found["primaryAnomaly"], found["problemStep"]) == (primary, problem)
+    assert found["description"] == description
+    assert found["productName"] == "Unknown"
+
+
+def test_legacy_words_for_a_code(post):
+    record = {"epc_code": "bad", "event_time": "2025-07-02 10:00:00", "scan_location": "A",
+              "event_type": "In", "product_name": "Tea"}  # fmt: skip
+    [found] = post(LEGACY, json.dumps({"data": [record]})).json()["EventHistory"]
+    assert found["description"] == "EPC 코드 형식 위반 감지"
+    assert (found["problemStep"], found["productName"]) == ("EPC_Format_Error", "Tea")
+
+
+@pytest.mark.parametrize(
+    ("changes", "loc", "message"),
+    [
+        ({"data": None}, ["data"], "Input should be a valid array"),
+        ({"data": [{}]}, ["data", 0, "epc_code"], "Field required"),
+        ({"data": [], "geo_data": [{"scan_location": "A", "Latitude": 91, "Longitude": 0}]},
+         ["geo_data", 0, "Latitude"], "Input should be less than or equal to 90"),
+        ({"data": [], "lot_id": True}, ["lot_id", "str"], "Input should be a valid string"),
+    ],
+)  # fmt: skip
+def test_a_legacy_request_is_told_what_is_wrong_where(post, changes, loc, message):
+    answer = post(LEGACY, json.dumps(changes))
+    assert answer.status_code == 422
+    fault = answer.json()["detail"][0]
+    assert (fault["loc"], fault["msg"]) == (["body", *loc], message)
+
+
+def test_too_many_legacy_records_are_refused(call):
+    send = call(create_app(engine(Settings(max_records=1))))
+    record = {"epc_code": "X", "event_time": "2025-07-02", "scan_location": "A", "event_type": "I"}
+    answer = send("POST", LEGACY, content=json.dumps({"data": [record] * 2}))
+    assert answer.status_code == 413
+    assert answer.json()["detail"][0]["msg"] == "2 records are too many; send at most 1"
 
 
 def test_legacy_order_errors_score_as_the_known_vectors(shared, post):

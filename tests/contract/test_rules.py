@@ -164,7 +164,7 @@ def test_what_is_said_of_each_kind():
             "item",
         ),
         AnomalyKind.JUMP: (
-            "303 km from Birch Hub in 0.17 h; the limit is 120 km/h",
+            "303 km from Birch Hub in 0.17 h (1,820 km/h); the limit is 120 km/h",
             "2.5 h at the very least",
             "item",
         ),
@@ -180,6 +180,54 @@ def test_what_is_said_of_each_kind():
             "scanner",
         ),
     }
+
+
+@pytest.mark.parametrize(
+    ("company", "meant"),
+    [
+        ("8804832", "8804823"),  # two digits swapped
+        ("8804824", "8804823"),  # one wrong
+        ("880423", "8804823"),  # one lost
+        ("88004823", "8804823"),  # one doubled
+        ("8806823", None),  # may be either
+        ("8804932", None),  # two slips
+        ("9999999", None),
+    ],
+)
+def test_a_slip_in_the_company_is_a_bad_read_and_not_an_unknown_company(company, meant):
+    code = f"001.{company}.1293291.010004.20250701.000004002"
+    settings = changed(companies=("8804823", "8805823"))
+    case = Case("a slip", (HUB_OUT,), (), code)
+    seen = pipeline.see(events(case.scans, code), network())
+    rule = RULE[AnomalyKind.EPC_FAKE]
+    [claim] = RuleSet((rule,), settings, network()).judge(seen).found.to_dicts()
+    if meant is None:
+        assert (claim["score"], claim["cause"]) == (25, "item")
+        assert claim["reason"] == f"code '{code}': company {company} is not a known company"
+    else:
+        assert (claim["score"], claim["cause"]) == (20, "scanner")
+        assert claim["expected"] == code.replace(company, meant)
+        assert claim["reason"] == f"code '{code}' reads like a damaged {claim['expected']}"
+
+
+def test_without_known_companies_nothing_is_nearly_one():
+    rule = RULE[AnomalyKind.EPC_FAKE]
+    for case in rule.cases:
+        judge_case(rule, case, changed(companies=()))
+    swapped = next(case for case in rule.cases if "swapped" in case.name)
+    assert judge_case(rule, swapped, changed(companies=())) == [0]
+
+
+def test_a_skipped_tier_tells_which_ones_may_be():
+    loc_err = RULE[AnomalyKind.LOC_ERR]
+    [case] = [one for one in OTHER_CASES if one.name == "another shortcut"]
+    for optional, expected in (
+        (("hub",), "plant, warehouse, (hub,) wholesaler, retailer, in this order"),
+        ((), "plant, warehouse, hub, wholesaler, retailer, in this order"),
+    ):
+        detector = RuleSet((loc_err,), changed(optional_tiers=optional), network())
+        found = detector.judge(pipeline.see(events(case.scans), network())).found
+        assert found["expected"].to_list() == [expected]
 
 
 def test_one_absent_scan_is_told_in_the_singular():
@@ -345,6 +393,7 @@ EFFECTS = {
         7, "locErr", "back from the shop to the plant's warehouse", [0, 90], [0, 21],
     ),
     "skipped_tier_score": (7, "locErr", "another shortcut", [0, 30], [0, 7]),
+    "optional_tiers": (("hub", "wholesaler"), "locErr", "another shortcut", [0, 30], [0, 0]),
     "unknown_lane_score": (7, "locErr", "between wholesalers", [0, 30], [0, 7]),
     "step_mismatch_score": (7, "locErr", "a shop's step at a hub", [30], [7]),
     "unknown_site_score": (7, "locErr", "not in the list", [20], [7]),

@@ -144,6 +144,63 @@ def test_a_body_that_is_no_request_is_refused(send, body):
 
 
 @pytest.mark.parametrize(
+    ("body", "loc", "message"),
+    [
+        (b"", ["body"], "Invalid JSON: EOF while parsing a value at line 1 column 0"),
+        (b"nope", ["body"], "Invalid JSON: expected ident at line 1 column 2"),
+        (b"[]", ["body"], "Input should be an object"),
+        (b"{}", ["body", "data"], "Field required"),
+        (b'{"data": null}', ["body", "data"], "Input should be a valid array"),
+        (b'{"data": [1]}', ["body", "data", 0], "Input should be an object"),
+        (b'{"data": [{"event_id": NaN}]}', ["body", "data", 0, "event_id"],
+         "Input should be a finite number"),
+        (b'{"data": [{"event_id": Infinity}]}', ["body", "data", 0, "event_id"],
+         "Input should be a finite number"),
+        (b'{"data": [{"event_id": true}]}', ["body", "data", 0, "event_id"],
+         "Value error, a boolean is no number"),
+    ],
+)  # fmt: skip
+def test_a_body_that_is_no_request_is_told_what_is_wrong_where(send, body, loc, message):
+    answer = send("POST", DETECT, content=body)
+    assert answer.status_code == 422
+    fault = answer.json()["detail"][0]
+    assert (fault["loc"], fault["msg"]) == (loc, message)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "upload is empty; expected a scan log with a header line"),
+        (b"hello\n", "upload has no column epc_code and no column event_time; expected a header line "
+         "with at least epc_code and event_time, found: hello"),
+        (b"\x00\x00\n", "upload is no text file: its first line holds null bytes"),
+        (b"<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>",
+         "upload: the document has a DOCTYPE with declarations, which EPCIS does not use and attacks "
+         "on XML readers do. Remove the <!DOCTYPE …> declaration and send it again."),
+    ],
+    ids=["empty", "prose", "nulls", "bomb"],
+)  # fmt: skip
+def test_an_upload_that_is_no_log_is_told_what_is_wrong(send, content, message):
+    answer = send("POST", "/api/manager/upload", files={"file": ("log", content)})
+    assert answer.status_code == 422
+    assert answer.json() == {"detail": [{"type": "unusable", "loc": ["body"], "msg": message}]}
+
+
+def test_an_upload_over_the_limit_is_refused(call):
+    small = call(create_app(engine(Settings(max_body_bytes=2000))))
+    answer = small("POST", "/api/manager/upload", files={"file": ("log.csv", b"x" * 2001)})
+    assert answer.status_code == 413
+    assert answer.json()["detail"][0]["msg"] == "the file has more than 2000 bytes"
+
+
+def test_browsers_may_call_from_the_origins_that_are_set(call):
+    open_ = call(create_app(engine(Settings(cors_origins=("http://a.example",)))))
+    for origin, allowed in (("http://a.example", "http://a.example"), ("http://b.example", None)):
+        answer = open_("GET", "/health", headers={"Origin": origin})
+        assert answer.headers.get("access-control-allow-origin") == allowed
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"epc_code": "x" * 1_000_000},
@@ -183,6 +240,30 @@ def test_a_record_whose_time_cant_be_read_is_rejected_and_the_rest_judged(post):
             "as YYYY-MM-DD HH:MM:SS, or ISO 8601 with an offset",
         }
     ]
+
+
+def test_each_file_lists_its_own_rejects_and_a_file_of_rejects_alone_is_answered(post):
+    bad = {"event_time": "never"}
+    records = [event(file_id=8, **bad), *INVERTED, event(event_id=5, **bad), event(file_id=9)]
+    answer = post(records).json()
+    assert [one["fileId"] for one in answer] == [8, 3, 9]
+    rejected = [[reject["index"] for reject in one.get("rejected", [])] for one in answer]
+    assert rejected == [[0], [3], []]
+    assert "rejected" not in answer[2]
+    alone = post(records[:1]).json()
+    assert (alone["fileId"], alone["rejected"][0]["index"]) == (8, 0)
+
+
+def test_the_source_profile_lists_rejects_too(post):
+    told = post([event(event_time="never"), event()], "?rules=source").json()
+    assert list(told) == [
+        "fileId", "EventHistory", "epcAnomalyStats", "fileAnomalyStats", "rejected"
+    ]  # fmt: skip
+
+
+def test_a_file_per_record_costs_no_more_than_one_for_all(post):
+    apart = [event(event_id=i, file_id=i, epc_code="X") for i in range(1000)]
+    assert [one["fileId"] for one in post(apart).json()] == list(range(1000))
 
 
 def test_an_empty_code_is_rejected_and_the_rest_judged(post):
@@ -321,7 +402,11 @@ def test_every_record_is_judged_or_rejected(send, records):
     told = answer.json()
     files = told if isinstance(told, list) else [told]
     judged = sum(len(one["EventHistory"]) for one in files)
-    assert judged + len(files[0].get("rejected", [])) == len(records)
+    rejected = [reject["index"] for one in files for reject in one.get("rejected", [])]
+    assert judged + len(rejected) == len(records)
+    for one in files:
+        of_file = [records[reject["index"]]["file_id"] for reject in one.get("rejected", [])]
+        assert set(of_file) <= {one["fileId"]}
 
 
 def test_health_and_root(send):
@@ -421,6 +506,27 @@ def test_an_uploaded_log_becomes_a_report(send, content):
     assert (told["events"], told["anomalies"], told["rejected"]) == (2, 1, 1)
     detail = send("GET", f"/api/report/detail?reportId={told['reportId']}").json()
     assert detail["title"] == "upload ../../etc/log.tsv"
+    latest = send("GET", "/api/manager/export").json()
+    assert latest["epcAnomalyStats"][0]["evtOrderErrCount"] == told["anomalies"] == 1
+    assert [reject["reason"] for reject in latest["rejected"]] == [
+        "the time can't be read: 'never'; write a real date and time as YYYY-MM-DD HH:MM:SS, or "
+        "ISO 8601 with an offset"
+    ]
+
+
+def test_an_uploaded_log_may_name_its_events_in_text_and_have_broken_rows(send):
+    log = (
+        "event_id,epc_code,event_time\n"
+        f"E-1,{EPC},2025-08-14 20:00:00\n"
+        f"E-2,{EPC},never\n"
+        "a row,too,long,for,the,header\n"
+    )
+    told = send("POST", "/api/manager/upload", files={"file": ("log.csv", log.encode())}).json()
+    assert (told["events"], told["rejected"]) == (1, 2)
+    rejected = send("GET", "/api/manager/export").json()["rejected"]
+    assert [(one["index"], one["eventId"], one["field"]) for one in rejected] == [
+        (4, None, None), (3, "E-2", "event_time")
+    ]  # fmt: skip
 
 
 def test_an_upload_of_something_else_is_refused_without_telling_paths(send):

@@ -1,5 +1,6 @@
 """The command line, from a simulated log to verdicts on disk, and what it says when it can't."""
 
+import gzip
 import json
 import os
 import signal
@@ -152,6 +153,15 @@ def test_quiet_says_nothing(run, demo):
          "error: 'Mars/Olympus' is no time zone; expected an IANA name such as Asia/Seoul or Europe/Vienna"),
         (["detect", "{scans}", "--out", "v.xlsx"],
          "error: v.xlsx has no known ending; expected .parquet, .csv, .json, .jsonl"),
+        (["detect", "{scans}", "--companies", "8804823,x"],
+         "error: --companies: 'x' is no company code; expected digits, e.g. 8804823,8805843"),
+        (["detect", "{scans}", "--companies", ","],
+         "error: --companies: no company code is given; expected digits, e.g. 8804823,8805843"),
+        (["simulate", "--chain", "third", "--out", "x"],
+         "error: chain is 'third'; it must be one of demo, second"),
+        (["frobnicate"], "error: No such command 'frobnicate'; see 'scantrail --help'"),
+        (["serve", "--host", "10.0.0.1", "--insecure-local"],
+         "error: '10.0.0.1' is refused: the service listens on 127.0.0.1 only with --insecure-local"),
         (["serve", "--host", "0.0.0.0"],
          "error: '0.0.0.0' is refused: the service listens on 127.0.0.1 only, since it has no keys yet"),
         (["simulate", "--epcs", "0", "--out", "x"],
@@ -192,3 +202,106 @@ def test_the_service_starts_says_what_to_do_and_stops():
             server.send_signal(signal.SIGINT)
         _, errors = server.communicate(timeout=20)
     assert "Traceback" not in errors
+
+
+# ------------------------------------------------------------------------------- bad input
+
+GOOD = (
+    "epc_code,event_time,location_id\n"
+    "001.8804823.1293291.010004.20250701.000004002,2025-07-01 10:00:00,1001\n"
+)
+BOMB = (
+    '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">'
+    + "".join(
+        f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+    )
+    + "]><x>&i;</x>"
+)
+PROMISE = "expected a header line with at least epc_code and event_time, found: "
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "{log} is empty; expected a scan log with a header line"),
+        (b"\n\n", "{log} has no column epc_code and no column event_time; " + PROMISE + "none"),
+        (b"\x00\x01\x02\x03\n", "{log} is no text file: its first line holds null bytes"),
+        (b"PK\x03\x04whatever", "{log} is a zip archive (or a spreadsheet); unpack it, or export it as CSV"),
+        (b"hello world\n",
+         "{log} has no column epc_code and no column event_time; " + PROMISE + "hello world"),
+        (b"{}", 'log holds no list of records; expected {{"data": [{{"epc_code": …}}, …]}}'),
+        (BOMB.encode(),
+         "log: the document has a DOCTYPE with declarations, which EPCIS does not use and attacks on "
+            "XML readers do. Remove the <!DOCTYPE …> declaration and send it again."),
+        (gzip.compress(b"x" * 100, mtime=0)[:-12],
+         "{log} is a damaged gzip file (Compressed file ended before the end-of-stream marker was "
+         "reached); pack or copy it again"),
+    ],
+    ids=["empty", "blank", "nulls", "zip", "prose", "json", "bomb", "gzip"],
+)  # fmt: skip
+def test_what_is_no_log_is_one_sentence(run, tmp_path, content, message):
+    log = tmp_path / "log"
+    log.write_bytes(content)
+    code, out, err = run("detect", log, "-q")
+    assert (code, out) == (1, "")
+    assert err.strip() == "error: " + message.format(log=log)
+
+
+def test_a_folder_as_log_is_one_sentence(run, tmp_path):
+    code, out, err = run("detect", tmp_path)
+    assert (code, out) == (1, "")
+    assert err.strip() == (
+        f"error: {tmp_path} is a folder; expected a file (CSV, TSV, Parquet, JSON or XML)"
+    )
+
+
+def test_an_unreadable_file_is_one_sentence(tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_text(GOOD, encoding="utf-8")
+    log.chmod(0)
+    if os.access(log, os.R_OK):
+        pytest.skip("this user may read everything; the reader's own test covers it")
+    done = subprocess.run([*RUN, "detect", str(log)], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert (
+        done.stderr.strip()
+        == f"error: {log} can't be read: Permission denied; check its permissions"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "reasons"),
+    [
+        ("{good}{half}", ["the file ends within this row: it has 2 of 3 fields"]),
+        ("a\x00b,2025-07-01 10:00:00,1001\n{good}", ["the line holds null bytes"]),
+        ("{good}X,2025-02-29 10:00:00,1\nX,2024-02-29T10:00:00+05:45,1\n", ["the time can't be read"]),
+        ("X,9999-12-31 23:59:59,1\n{good}", []),
+        ("X,NaN,1\nX,Infinity,NaN\n{good}", ["the time can't be read"] * 2),
+        (f"{'x' * 10_000_000},2025-07-01 10:00:00,1\n" + "{good}", []),
+    ],
+    ids=["cut", "null", "leap", "9999", "nan", "ten megabytes"],
+)  # fmt: skip
+def test_bad_rows_are_rejected_and_the_good_ones_judged(run, tmp_path, rows, reasons):
+    header, good = GOOD.splitlines(keepends=True)
+    log, out = tmp_path / "log.csv", tmp_path / "v.parquet"
+    log.write_text(header + rows.format(good=good, half=good.rpartition(",")[0]), encoding="utf-8")
+    assert run("detect", log, "-q", "--out", out)[0] == 0
+    rejects = tmp_path / "v.rejects.csv"
+    told = pl.read_csv(rejects)["reason"].to_list() if reasons else []
+    assert told == reasons
+    assert rejects.exists() == bool(reasons)
+    assert good.split(",")[0] in pl.read_parquet(out)["epc_code"].to_list()
+    assert len(pl.read_parquet(out)) + len(reasons) == rows.count("\n") + rows.count("{")
+
+
+def test_one_item_with_ten_thousand_scans_unsorted_and_twice_the_same_id(run, tmp_path):
+    code = GOOD.splitlines()[1].split(",")[0]
+    times = [f"2025-07-{1 + i // 1440:02} {i // 60 % 24:02}:{i % 60:02}:00" for i in range(10_000)]
+    lines = [f"{i // 2},{code},{time},1001" for i, time in enumerate(reversed(times))]
+    log, out = tmp_path / "log.csv", tmp_path / "v.csv"
+    log.write_text(
+        "\n".join(["event_id,epc_code,event_time,location_id", *lines]), encoding="utf-8"
+    )
+    assert run("detect", log, "-q", "--out", out)[0] == 0
+    told = pl.read_csv(out, infer_schema_length=None)
+    assert told["event_id"].to_list() == [i // 2 for i in range(10_000)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -13,7 +13,7 @@ from scantrail.detectors.scans import Scans, Scored
 from scantrail.vocabulary.findings import AnomalyKind, Cause
 
 
-class RuleSettings(msgspec.Struct, frozen=True, kw_only=True):
+class RuleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Thresholds, each with its unit; none is written into a rule.
 
     Scores are 0-100. What depends on the network is in `Bound`.
@@ -55,6 +55,9 @@ class RuleSettings(msgspec.Struct, frozen=True, kw_only=True):
     # locErr
     back_tier_score: float = 30  # for each tier back
     skipped_tier_score: float = 30
+    optional_tiers: tuple[Literal["warehouse", "hub", "wholesaler"], ...] = (
+        "hub",
+    )  # may be skipped
     unknown_lane_score: float = 30
     step_mismatch_score: float = 30
     unknown_site_score: float = 20

@@ -57,6 +57,7 @@ _LIVE: Final = (
     travel.hours_travelled,
     travel.lane_trips,
     travel.lane_z,
+    travel.location_hierarchy,
     sequence.position,
     sequence.length_so_far,
     sequence.previous_site,
@@ -76,7 +77,8 @@ _LOOKBACK: Final = (cohort.cohort_lag_hours_lookback, cohort.cohort_share_here_l
 _REVISIONS: Final = {
     **dict.fromkeys((identity.header, identity.company, identity.product), 2),
     **dict.fromkeys((identity.lot, identity.serial), 2),
-    **dict.fromkeys((cohort.cohort_seen, cohort.cohort_lag_hours, cohort.cohort_share_here), 2),
+    **dict.fromkeys((cohort.cohort_seen, cohort.cohort_share_here), 2),
+    cohort.cohort_lag_hours: 3,
     **dict.fromkeys(_LOOKBACK, 2),
 }
 

@@ -21,9 +21,12 @@ def _known(value: pl.Expr) -> pl.Expr:
 
 
 def _since_first() -> pl.Expr:
-    """Microseconds since the cohort's first scan: small enough for exact sums."""
+    """Microseconds since the first scan of the cohort that this is evaluated in.
+
+    No window of its own: Polars would evaluate it once more within each group of the outer one.
+    """
     time = pl.col("time").to_physical()
-    return (time - time.min().over(_COHORT)).cast(pl.Float64)
+    return (time - time.min()).cast(pl.Float64)
 
 
 def _seen() -> pl.Expr:
@@ -37,10 +40,14 @@ def cohort_seen() -> pl.Expr:
 
 def cohort_lag_hours() -> pl.Expr:
     """Hours after the mean time of the lot's earlier scans at this stage; null for the first."""
-    before = _since_first().cum_sum().over(_COHORT, order_by="time") - _since_first()
-    total = before.min().over(*_COHORT, "time")  # scans of the same instant don't know each other
-    mean = pl.when(_seen() > 0).then(total / _seen())
-    return _known((_since_first() - mean) / _MICROSECONDS_PER_HOUR)
+    since = _since_first()
+    # within the cohort, in time order; scans of the same instant don't know each other
+    time = pl.col("time")
+    begins = (time != time.shift(1)).fill_null(value=True)
+    total = pl.when(begins).then(since.cum_sum() - since).forward_fill()
+    seen = pl.when(begins).then(pl.int_range(pl.len())).forward_fill()
+    mean = total / pl.when(seen > 0).then(seen)
+    return _known(((since - mean) / _MICROSECONDS_PER_HOUR).over(_COHORT, order_by="time"))
 
 
 def cohort_share_here() -> pl.Expr:
@@ -51,7 +58,7 @@ def cohort_share_here() -> pl.Expr:
 
 def cohort_lag_hours_lookback() -> pl.Expr:
     """Hours after the median time of all of the lot's scans at this stage, later ones included."""
-    late = _since_first() - _since_first().median().over(_COHORT)
+    late = (_since_first() - _since_first().median()).over(_COHORT)
     return _known(late / _MICROSECONDS_PER_HOUR)
 
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import polars as pl
 
-from scantrail.vocabulary.chain import Direction
+from scantrail.vocabulary.chain import LOCATION_HIERARCHY, Direction
 
 
 def moved() -> pl.Expr:
     """Scanned at another place than before; null where either place is missing."""
     return pl.col("place") != pl.col("prev_place")
+
+
+def location_hierarchy() -> pl.Expr:
+    """Level in the chain: 0 plant, 1 its warehouse, 2 hub or wholesaler, 3 shop; null: unknown."""
+    return pl.col("tier").replace_strict(LOCATION_HIERARCHY, default=None, return_dtype=pl.Int8)
 
 
 def kilometres() -> pl.Expr:

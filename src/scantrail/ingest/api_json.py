@@ -101,6 +101,7 @@ def _reject(source: str, index: int, record: Any) -> dict[str, Any]:
         "line": index,
         "row": None,
         "event_id": None,
+        "file_id": None,
         "column": None,
         "value": (record.text if broken else json.dumps(record, ensure_ascii=False))[:80],
         "reason": f"the line is no JSON ({record.error})" if broken else "the record is no object",

@@ -269,7 +269,9 @@ class _Document:
         index, event_id, column, value = where
         if value is not None and len(value) > _SHOWN:
             value = value[:_SHOWN] + "…"
-        self._rejects.append((self._source, index, None, event_id, column, value, reason, fix))
+        self._rejects.append(
+            (self._source, index, None, event_id, None, column, value, reason, fix)
+        )
 
 
 def _in_time_order(events: list[EpcisEvent]) -> list[EpcisEvent]:

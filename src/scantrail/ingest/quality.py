@@ -37,14 +37,14 @@ def standardise(
     """
     frame = _complete(raw.frame)
     ids, flags = _integers(frame)
-    times = _times(frame, zone, site_zones or {})
+    times = _times(frame["event_time"], ids["location_id"], zone, site_zones or {})
     frame = pl.DataFrame(
         [frame[name] for name in frame.columns if name not in ids] + [*ids.values(), *times]
     )
     if not (frame["time"].null_count() or frame["epc_code"].null_count()):
         return Events(_typed(frame, flags, file_id), raw.rejects, raw.source)
     unreadable = frame["time"].is_null() | frame["epc_code"].is_null()
-    rejects = pl.concat([raw.rejects, _rejects(frame.filter(unreadable), raw.source)])
+    rejects = pl.concat([raw.rejects, _rejects(frame.filter(unreadable), raw.source, file_id)])
     readable = _typed(frame.filter(~unreadable), flags.filter(~unreadable), file_id)
     return Events(readable, rejects, raw.source)
 
@@ -120,13 +120,14 @@ def _whole(texts: pl.Series) -> pl.Series:
     )
 
 
-def _times(frame: pl.DataFrame, zone: str, site_zones: Mapping[int, str]) -> pl.DataFrame:
+def _times(
+    texts: pl.Series, location_id: pl.Series, zone: str, site_zones: Mapping[int, str]
+) -> pl.DataFrame:
     """Times and offsets; sites in other zones are read again in theirs."""
-    texts = frame["event_time"]
     parsed = parse_times(texts, zone)
     for other in sorted(set(site_zones.values()) - {zone}):
         there = [site for site, name in site_zones.items() if name == other]
-        here = frame["location_id"].is_in(there).fill_null(value=False)
+        here = location_id.is_in(there).fill_null(value=False)
         if here.any():
             elsewhere = parse_times(texts, other)
             parsed = parsed.select(
@@ -136,7 +137,7 @@ def _times(frame: pl.DataFrame, zone: str, site_zones: Mapping[int, str]) -> pl.
     return parsed
 
 
-def _rejects(bad: pl.DataFrame, source: str) -> pl.DataFrame:
+def _rejects(bad: pl.DataFrame, source: str, file_id: int) -> pl.DataFrame:
     """One Reject per unreadable row: the first thing wrong with it."""
     no_code = pl.col("epc_code").is_null()
     no_time = pl.col("event_time").is_null()
@@ -145,6 +146,7 @@ def _rejects(bad: pl.DataFrame, source: str) -> pl.DataFrame:
         line="line",
         row="row",
         event_id=pl.col("event_id").cast(pl.String),
+        file_id=pl.col("file_id").fill_null(file_id),
         column=pl.when(no_code).then(pl.lit("epc_code")).otherwise(pl.lit("event_time")),
         value=pl.when(no_code).then("epc_code").otherwise("event_time").str.slice(0, _SHOWN),
         reason=pl.when(no_code)

@@ -203,6 +203,7 @@ def _reject(record: Record, name: str) -> dict[str, object]:
         "line": record.line,
         "row": None,
         "event_id": None,
+        "file_id": None,
         "column": None,
         "value": shown.encode("utf-8", "replace").decode("utf-8"),
         "reason": record.fault,

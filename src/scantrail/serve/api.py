@@ -5,6 +5,8 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -15,11 +17,13 @@ import numpy as np
 from fastapi import FastAPI, File, Query, Request, Response, UploadFile
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
+from fastapi_offline import FastAPIOffline
 from pydantic import ValidationError
 
 from scantrail.errors import InputError, ScantrailError
-from scantrail.serve import views
+from scantrail.serve import answers, views
 from scantrail.serve.detection import Answer, answer
+from scantrail.serve.document import PROBLEMS, TAGS, body_of, describe, told
 from scantrail.serve.legacy import judge_legacy
 from scantrail.serve.records import RequestError, faults, read_records
 from scantrail.serve.schemas import (
@@ -35,10 +39,6 @@ from scantrail.wiring import Engine, read_events, report_store
 
 _PATHS: Final = ("/api/v1/barcode-anomaly-detect", "/api/manager/export-and-analyze-async")
 _LEGACY: Final = "/api/manager/export-and-analyze-async-legacy"
-_PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
-    413: {"model": Problem, "description": "The body is too large, or has too many records."},
-    422: {"model": Problem, "description": "The body can't be used; every fault is listed."},
-}
 _SMALL: Final = 16_384  # bytes; so small a body is judged sooner than handed to a thread
 _AT_ONCE: Final = 2  # detections that run side by side; more wait
 
@@ -50,17 +50,18 @@ Detail = Annotated[
     Literal["found", "all"], Query(description="`all` answers every event, found or not.")
 ]
 Learned = Annotated[
-    Literal["true", "false"], Query(alias="ml", description="`false` answers by rules alone.")
+    Literal["true", "false"], Query(description="`false` answers by rules alone.")
 ]
 Most = Annotated[int, Query(ge=1, le=100_000, description="At most so many.")]
 
 
 def create_app(engine: Engine) -> FastAPI:
     """The service around an engine."""
-    app = FastAPI(
+    app: FastAPI = FastAPIOffline(
         title="scantrail",
         summary="Which scans are suspect, how sure, why, and what to do.",
-        version="0.1.0",
+        version=version("scantrail"),
+        openapi_tags=TAGS,
     )
     service = _Service(engine)
     _add_detection(app, service)
@@ -107,20 +108,29 @@ class _Service:
         return await anyio.to_thread.run_sync(work, limiter=self.limiter)
 
     def judged(
-        self, events: Events, profile: str | None = None, *, everything: bool = False
+        self,
+        events: Events,
+        profile: str | None = None,
+        *,
+        ml: bool = True,
+        everything: bool = False,
     ) -> tuple[Answer | list[Answer], Report]:
         """Judge events and word the answer."""
-        report = self.engine.judge(events, profile)
-        source = (profile or self.engine.settings.rules) == "source"
-        return answer(events, report, gains=not source, everything=everything), report
+        settings = self.engine.settings
+        report = self.engine.judge(events, profile, ml=ml)
+        gains = (profile or settings.rules) != "source"
+        told = answer(
+            events, report, gains=gains, everything=everything, ensemble=settings.ensemble
+        )
+        return told, report
 
     def detect(
-        self, body: bytes, profile: str | None, *, everything: bool, method: str | None
+        self, body: bytes, profile: str | None, *, ml: bool, everything: bool, method: str | None
     ) -> bytes:
         """The whole way from a body to an answer, kept as a report."""
         raw = read_records(body, self.engine.settings.max_records)
         events = self.engine.understand(raw)
-        told, report = self.judged(events, profile, everything=everything)
+        told, report = self.judged(events, profile, ml=ml, everything=everything)
         for one in told if isinstance(told, list) else [told]:
             if method:
                 one["method"] = method
@@ -147,33 +157,33 @@ def _json(body: bytes) -> Response:
 
 
 def _add_detection(app: FastAPI, service: _Service) -> None:
-    schema = {"requestBody": {"required": True, "content": {"application/json": {
-        "schema": {"$ref": "#/components/schemas/DetectionRequest"}}}}}  # fmt: skip
-    answers = {200: {"model": DetectionAnswer | list[DetectionAnswer]}, **_PROBLEMS}
+    outcomes = {200: {"model": DetectionAnswer | list[DetectionAnswer]}, **PROBLEMS}
 
     def add(path: str, method: str | None) -> None:
         async def detect(
-            request: Request, rules: Profile = None, detail: Detail = "found", _: Learned = "true"
+            request: Request, rules: Profile = None, detail: Detail = "found", ml: Learned = "true"
         ) -> Response:
             body = await service.body(request)
-            everything = detail == "all"
-            return _json(
-                await service.run(
-                    len(body),
-                    lambda: service.detect(body, rules, everything=everything, method=method),
-                )
+            judge = partial(
+                service.detect,
+                body,
+                rules,
+                ml=ml == "true",
+                everything=detail == "all",
+                method=method,
             )
+            return _json(await service.run(len(body), judge))
 
         app.post(
             path,
-            summary="Judge scans",
+            summary="Judge scans" + (f", naming the method {method}" if method else ""),
             description="Judges every scan of the request and answers what is suspect, per event, "
             "EPC and file. Several `file_id`s are answered by a list. A record whose time can't be "
             "read is listed in `rejected`, the rest is judged.",
             operation_id="detect" + path.replace("/", "_").replace("-", "_"),
             tags=["detection"],
-            responses=answers,
-            openapi_extra=schema,
+            responses=outcomes,
+            openapi_extra=body_of(DetectionRequest),
         )(detect)
 
     for path in _PATHS:
@@ -181,16 +191,16 @@ def _add_detection(app: FastAPI, service: _Service) -> None:
         add(f"{path}/svm", "svm")
         add(f"{path}/lstm", "lstm")
 
-    @app.post(_LEGACY, tags=["detection"], responses={200: {"model": LegacyAnswer}, **_PROBLEMS},
-              openapi_extra={"requestBody": {"required": True, "content": {"application/json": {
-                  "schema": LegacyRequest.model_json_schema(
-                      ref_template="#/components/schemas/{model}")}}}})  # fmt: skip
+    about = told(LegacyAnswer, "Judge scans by place names", "detection")
+    about["responses"] |= PROBLEMS
+
+    @app.post(_LEGACY, **about, openapi_extra=body_of(LegacyRequest))
     async def detect_by_names(request: Request) -> Response:
         """Judge scans by location names, with the lanes and places that the request brings."""
         body = await service.body(request)
         return _json(await service.run(len(body), lambda: _legacy(body, service)))
 
-    _describe(app, DetectionRequest, LegacyRequest)
+    describe(app, DetectionRequest, LegacyRequest)
 
 
 def _legacy(body: bytes, service: _Service) -> bytes:
@@ -205,31 +215,18 @@ def _legacy(body: bytes, service: _Service) -> bytes:
     return msgspec.json.encode(judge_legacy(asked, settings.zone))
 
 
-def _describe(app: FastAPI, *models: type[Any]) -> None:
-    """Put the models of hand-read bodies into the OpenAPI document."""
-    build = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = build()
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        for model in models:
-            schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas.update(schema.pop("$defs", {}))
-            schemas[model.__name__] = schema
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]
-
-
 def _add_reports(app: FastAPI, service: _Service) -> None:
     network = service.engine.network
 
-    @app.get("/api/reports", tags=["reports"])
+    @app.get("/api/reports", **told(list[answers.ReportLine], "Past detections", "reports"))
     async def reports() -> list[dict[str, Any]]:
         """The reports of past detections, the newest first."""
         return [views.report_line(kept) for kept in service.reports.newest_first()]
 
-    @app.get("/api/report/detail", tags=["reports"], responses={404: {"model": Problem}})
+    about = told(answers.ReportDetail, "One detection in full", "reports")
+    about["responses"][404] = {"model": Problem, "description": "There is no such report."}
+
+    @app.get("/api/report/detail", **about)
     def report_detail(
         report_id: Annotated[int, Query(alias="reportId", description="From `/api/reports`.")],
     ) -> Any:
@@ -240,8 +237,9 @@ def _add_reports(app: FastAPI, service: _Service) -> None:
             return JSONResponse({"detail": message}, 404)
         return views.report_detail(kept, network)
 
-    @app.get("/api/manager/export", tags=["reports"], response_model=None,
-             responses={200: {"model": DetectionAnswer}})  # fmt: skip
+    latest = DetectionAnswer | list[DetectionAnswer]
+
+    @app.get("/api/manager/export", **told(latest, "The latest answer", "reports"))
     async def export() -> Response:
         """The latest detection's answer."""
         return _json(service.latest)
@@ -250,32 +248,35 @@ def _add_reports(app: FastAPI, service: _Service) -> None:
 def _add_manager(app: FastAPI, service: _Service) -> None:
     network = service.engine.network
 
-    @app.get("/api/manager/nodes", tags=["manager"])
+    @app.get("/api/manager/nodes", **told(list[answers.Node], "Sites of the chain", "manager"))
     async def nodes() -> list[dict[str, Any]]:
         """The sites of the chain; `coord` is [longitude, latitude] in degrees."""
         return views.nodes(network)
 
-    @app.get("/api/manager/kpi", tags=["manager"])
+    @app.get("/api/manager/kpi", **told(answers.Figures, "Key figures", "manager"))
     def kpi() -> dict[str, Any]:
         """Key figures over all kept detections: rates from 0 to 1, lead time in hours."""
         return views.figures(service.reports.newest_first(), network)
 
-    @app.get("/api/manager/anomalies", tags=["manager"])
+    @app.get("/api/manager/anomalies", **told(list[answers.Trip], "Suspect events", "manager"))
     def anomalies(most: Most = 1000) -> list[dict[str, Any]]:
         """Suspect events of kept detections, the newest detection first."""
         return views.trips(service.reports.newest_first(), network, suspect=True)[:most]
 
-    @app.get("/api/manager/trips", tags=["manager"])
+    @app.get("/api/manager/trips", **told(list[answers.Trip], "Moves between places", "manager"))
     def trips(most: Most = 1000) -> list[dict[str, Any]]:
         """Moves between places in kept detections, the newest detection first."""
         return views.trips(service.reports.newest_first(), network, suspect=False)[:most]
 
-    @app.get("/api/manager/inventory", tags=["manager"])
+    @app.get("/api/manager/inventory", **told(list[answers.Stock], "Stock", "manager"))
     def inventory() -> list[dict[str, Any]]:
         """How many items were last seen at each site and step, sold ones left out."""
         return views.inventory(service.reports.newest_first(), network)
 
-    @app.post("/api/manager/upload", tags=["manager"], responses=_PROBLEMS)
+    about = told(answers.Upload, "Judge a log file", "manager")
+    about["responses"] |= PROBLEMS
+
+    @app.post("/api/manager/upload", **about)
     def upload(
         file: Annotated[UploadFile, File(description="A scan log: CSV, TSV, JSON …")],
     ) -> Any:
@@ -292,7 +293,8 @@ def _add_manager(app: FastAPI, service: _Service) -> None:
                 events = read_events(path, service.engine.settings, network.sites)
             except InputError as error:  # the caller's file has no path here
                 raise InputError(str(error).replace(str(path), path.name)) from error
-        report = service.engine.judge(events)
+        told, report = service.judged(events)
+        service.latest = msgspec.json.encode(told)
         label = f"upload {(file.filename or 'without a name')[:80]}"
         report_id = service.keep(label, events, report)
         return {
@@ -305,12 +307,12 @@ def _add_manager(app: FastAPI, service: _Service) -> None:
 
 
 def _add_basics(app: FastAPI) -> None:
-    @app.get("/health", tags=["service"])
+    @app.get("/health", **told(answers.Health, "Is it up?", "service"))
     async def health() -> dict[str, str]:
         """Whether the service answers."""
         return {"status": "healthy", "service": "scantrail"}
 
-    @app.get("/", tags=["service"])
+    @app.get("/", **told(answers.About, "Where to go from here", "service"))
     async def about() -> dict[str, Any]:
         """Where to go from here."""
         return {

@@ -12,6 +12,7 @@ from scantrail.detectors.rule_set import RuleSet
 from scantrail.detectors.rules.legacy_profile import level_of, rules
 from scantrail.ingest.quality import standardise
 from scantrail.lanes import LANES, Network
+from scantrail.serve.detection import rejected_record
 from scantrail.serve.schemas import LegacyRecord, LegacyRequest
 from scantrail.sites import Sites, sites_from
 from scantrail.vocabulary.events import Events, RawLog
@@ -43,7 +44,8 @@ def judge_legacy(request: LegacyRequest, zone: str) -> dict[str, Any]:
         zone: IANA zone of times without an offset.
 
     Returns:
-        The answer; zeros where there is no data.
+        The answer; zeros where there is no data, and `rejected` only if a record has no code or
+        no readable time.
     """
     names = list(dict.fromkeys(record.scan_location for record in request.data))
     network = _network(request, names)
@@ -51,7 +53,11 @@ def judge_legacy(request: LegacyRequest, zone: str) -> dict[str, Any]:
     events = standardise(raw, zone=zone)
     detector = RuleSet(rules([level_of(name) for name in names]), RuleSettings(), network)
     report = pipeline.judge(events, network, [detector])
-    return _answer(request.data, events, report)
+    answer = _answer(request.data, events, report)
+    if len(events.rejects):
+        rejects = events.rejects.with_columns(event_id=None)  # these records have no ids
+        answer["rejected"] = [rejected_record(row) for row in rejects.rows(named=True)]
+    return answer
 
 
 def _frame(records: list[LegacyRecord]) -> pl.DataFrame:

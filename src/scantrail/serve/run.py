@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+import os
+import socket
+
 import uvicorn
 from rich.console import Console
 
+from scantrail.errors import SettingsError
 from scantrail.serve.api import create_app
 from scantrail.wiring import DEMO, Engine
 
 
 def serve(engine: Engine, host: str, port: int) -> None:
-    """Serve until interrupted."""
-    _Server(uvicorn.Config(create_app(engine), host=host, port=port, log_level="warning")).run()
+    """Serve until interrupted.
+
+    Args:
+        engine: Who judges.
+        host: Address to listen on.
+        port: Port; 0 picks a free one.
+
+    Raises:
+        SettingsError: Nobody can listen there.
+    """
+    with _listening(host, port) as bound:
+        _Server(uvicorn.Config(create_app(engine), log_level="warning")).run(sockets=[bound])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else str(error)
+        raise SettingsError(
+            f"port {port} of {host} can't be used: {why}; choose another with --port"
+        ) from error
 
 
 class _Server(uvicorn.Server):
@@ -27,8 +52,10 @@ class _Server(uvicorn.Server):
 def _banner(url: str) -> None:
     console = Console(highlight=False)
     sample = DEMO / "sample.json"
-    console.print(f"[bold]scantrail[/] listens on [bold]{url}[/]  (Ctrl-C stops it)")
-    console.print(f"API documentation: {url}/docs")
+    console.print(
+        f"[bold]scantrail[/] listens on [bold]{url}[/]  (Ctrl-C stops it)", soft_wrap=True
+    )
+    console.print(f"API documentation: {url}/docs", soft_wrap=True)
     console.print("Score the bundled sample log:")
     console.print(
         f"  curl -s {url}/api/v1/barcode-anomaly-detect -H 'Content-Type: application/json' "

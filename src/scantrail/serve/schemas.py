@@ -4,10 +4,38 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
 
-_Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
-_Score = Annotated[float, Field(ge=0, le=100)]
+
+def _no_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("a boolean is no number")  # noqa: TRY004 - pydantic lists ValueErrors
+    return value
+
+
+#: A whole number however it is written: `7`, `7.0` or `"7"`.
+_Int64 = Annotated[
+    int,
+    BeforeValidator(_no_boolean),
+    Field(ge=-(2**63), le=2**63 - 1),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
+                {"type": "string", "pattern": "^-?[0-9]{1,18}$"},
+            ]
+        }
+    ),
+]
+_Whole = Annotated[int, BeforeValidator(_no_boolean)]
+_Number = Annotated[float, BeforeValidator(_no_boolean), Field(allow_inf_nan=False)]
 
 EXAMPLE_RECORD: Final[dict[str, Any]] = {
     "event_id": 305,
@@ -102,8 +130,8 @@ class RejectedRecord(BaseModel):
     """A record that could not be judged, though the request was well formed."""
 
     index: int = Field(description="The record's place in the request, from 0.")
-    eventId: int | None = None
-    field: str
+    eventId: int | str | None = Field(default=None, description="As the record gives it.")
+    field: str | None
     reason: str
 
 
@@ -154,7 +182,7 @@ class LegacyRecord(BaseModel):
     event_type: str
     product_name: str = "Unknown"
     business_step: str | None = None
-    worker_id: str | int | None = None
+    worker_id: str | _Whole | None = None
 
 
 class TransitionStatistics(BaseModel):
@@ -162,16 +190,16 @@ class TransitionStatistics(BaseModel):
 
     from_scan_location: str
     to_scan_location: str
-    time_taken_hours_mean: float
-    time_taken_hours_std: float | None = None
+    time_taken_hours_mean: _Number
+    time_taken_hours_std: _Number | None = None
 
 
 class GeoData(BaseModel):
     """Where a location is, in degrees."""
 
     scan_location: str
-    Latitude: float = Field(ge=-90, le=90)
-    Longitude: float = Field(ge=-180, le=180)
+    Latitude: _Number = Field(ge=-90, le=90)
+    Longitude: _Number = Field(ge=-180, le=180)
 
 
 class LegacyRequest(BaseModel):
@@ -180,8 +208,8 @@ class LegacyRequest(BaseModel):
     data: list[LegacyRecord]
     transition_stats: list[TransitionStatistics] | None = None
     geo_data: list[GeoData] | None = None
-    product_id: str | int | None = None
-    lot_id: str | int | None = None
+    product_id: str | _Whole | None = None
+    lot_id: str | _Whole | None = None
 
 
 class LegacyEvent(BaseModel):
@@ -209,3 +237,6 @@ class LegacyAnswer(BaseModel):
     summaryStats: dict[str, int]
     multiAnomalyCount: int
     totalAnomalyCount: int
+    rejected: list[RejectedRecord] | None = Field(
+        default=None, description="Only if there are any."
+    )

@@ -10,12 +10,12 @@ import polars as pl
 from scantrail.journeys import link
 from scantrail.lanes import Network
 from scantrail.report import kinds
+from scantrail.serve.detection import found
 from scantrail.vocabulary.chain import SALE_STAGE, STAGES, TIER_STEP
-from scantrail.vocabulary.findings import AnomalyKind, score_column
+from scantrail.vocabulary.findings import AnomalyKind
 from scantrail.vocabulary.protocols import Kept
 
 Json = dict[str, Any]
-_KINDS: Final = [(kind.value, score_column(kind)) for kind in AnomalyKind]
 _DISPATCHED: Final = STAGES.index("WMS_Outbound")
 
 
@@ -36,19 +36,19 @@ def report_detail(kept: Kept, network: Network) -> Json:
         .join(position, on="row")
     )
     details = [_detail(row) for row in rows.sort("row").rows(named=True)]
-    found = {row["kind"]: row["epcs"] for row in kinds(kept.report).rows(named=True)}
+    epcs = {row["kind"]: row["epcs"] for row in kinds(kept.report).rows(named=True)}
     several = rows.group_by("epc_code").agg(pl.col("kind").n_unique()).filter(pl.col("kind") > 1)
     return {
         "title": kept.label,
         "details": details,
-        "summaryStats": {kind.value: found.get(kind.value, 0) for kind in AnomalyKind},
+        "summaryStats": {kind.value: epcs.get(kind.value, 0) for kind in AnomalyKind},
         "multiAnomalyCount": len(several),
         "sequenceProblems": [d for d in details if "evtOrderErr" in d["anomalyTypes"]],
     }
 
 
 def _detail(row: Json) -> Json:
-    scores = _scores(row)
+    scores = found(row)
     return {
         "epcCode": row["epc_code"],
         "timestamp": _local(row["time"], row["offset"]),
@@ -58,10 +58,6 @@ def _detail(row: Json) -> Json:
         "scores": scores,
         "problemStep": row["explanation"],
     }
-
-
-def _scores(row: Json) -> dict[str, float]:
-    return {kind: row[column] for kind, column in _KINDS if row.get(column)}
 
 
 def _local(time: Any, offset: int) -> str:
@@ -136,7 +132,7 @@ def _trip(row: Json, coordinates: list[tuple[float, float]]) -> Json:
             "eventTime": _local(row[f"time{suffix}"], row[f"offset{suffix}"]),
         }
 
-    scores = _scores(row)
+    scores = found(row)
     return {
         "eventId": row["event_id"],
         "epcCode": row["epc_code"],

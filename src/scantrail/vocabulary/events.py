@@ -74,12 +74,14 @@ EVENTS: Final = pl.Schema(
 )
 
 #: One unreadable row or cell: where it is, what was there, why it can't be used, how to mend it.
+#: `file` is the name of what was read; `file_id` the id that the row names, null where unreadable.
 REJECTS: Final = pl.Schema(
     {
         "file": pl.String(),
         "line": pl.UInt32(),
         "row": pl.UInt32(),
         "event_id": pl.String(),
+        "file_id": pl.Int64(),
         "column": pl.String(),
         "value": pl.String(),
         "reason": pl.String(),
@@ -116,7 +118,7 @@ def empty_rejects() -> pl.DataFrame:
     """An empty reject table.
 
     >>> empty_rejects().columns
-    ['file', 'line', 'row', 'event_id', 'column', 'value', 'reason', 'fix']
+    ['file', 'line', 'row', 'event_id', 'file_id', 'column', 'value', 'reason', 'fix']
     """
     return _NO_REJECTS.clone()
 

@@ -158,6 +158,7 @@ def test_a_reject_says_where_what_why_and_how_to_mend_it(tmp_path):
             "line": 2,
             "row": None,
             "event_id": None,
+            "file_id": None,
             "column": None,
             "value": f"{ROW},{'x' * 100}"[:80],
             "reason": "the row has 6 fields, the header 5",

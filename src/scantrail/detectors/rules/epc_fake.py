@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,7 @@ from scantrail.ingest.epc import Code, decompose_one
 from scantrail.vocabulary.findings import AnomalyKind, Cause
 
 _EPOCH: Final = date(1970, 1, 1)
+_DIGITS: Final = "0123456789"
 
 
 def _score(bound: Bound, scans: Scans) -> Scored:
@@ -41,8 +43,10 @@ def _judge(code: Code, s: RuleSettings) -> tuple[float, float, float]:
     header, company = _wrong_header(code, s), _unknown_company(code, s)
     undated = dotted and not code.manufacture_ok
     made = (code.manufactured - _EPOCH).days if code.manufactured else math.nan
-    if code.scheme is None or (header and company and undated):
-        points: float = 100
+    if _meant(code, s):
+        points = s.corrupted_score
+    elif code.scheme is None or (header and company and undated):
+        points = 100
     elif code.reason is not None and not dotted:
         points = s.gs1_score
     else:
@@ -57,6 +61,37 @@ def _judge(code: Code, s: RuleSettings) -> tuple[float, float, float]:
     return points, header and company, made
 
 
+def _meant(code: Code, s: RuleSettings) -> str | None:
+    """The code of a known company, if this one differs by a slip in that alone: a bad read."""
+    others = code.product_ok and code.lot_ok and code.serial_ok and code.manufacture_ok
+    company = _slips(s.companies).get(code.company or "") if others else None
+    if company is None or code.header != s.header:
+        return None
+    parts = (code.header, company, code.product, code.lot, code.manufacture, code.serial)
+    return ".".join(part for part in parts if part is not None)
+
+
+@lru_cache(maxsize=8)
+def _slips(companies: tuple[str, ...]) -> dict[str, str]:
+    """What a slip of one digit makes of each company: one wrong, lost or too many, two swapped.
+
+    Left out is what may have been two companies, or is one itself.
+    """
+    meant: dict[str, set[str]] = {}
+    for code in companies:
+        for i in range(len(code) + 1):
+            head, tail = code[:i], code[i:]
+            slips = [head + tail[1:], head + tail[1:2] + tail[:1] + tail[2:]]
+            slips += [head + digit + rest for digit in _DIGITS for rest in (tail, tail[1:])]
+            for slip in slips:
+                meant.setdefault(slip, set()).add(code)
+    return {
+        slip: known.pop()
+        for slip, known in meant.items()
+        if len(known) == 1 and slip not in companies
+    }
+
+
 def _wrong_header(code: Code, s: RuleSettings) -> bool:
     return code.scheme == "dotted" and code.header != s.header
 
@@ -67,16 +102,15 @@ def _unknown_company(code: Code, s: RuleSettings) -> bool:
 
 def _words(bound: Bound, event: Found) -> Words:
     s, code = bound.settings, decompose_one(event["item"])
-    spelled, nearly = event["epc_code"], code.nearly
-    if nearly is not None:
-        return Words(f"code '{spelled}' reads like a damaged {nearly}", nearly, Cause.SCANNER)
+    spelled, nearly, age = event["epc_code"], code.nearly or _meant(code, s), event["age_days"]
     faults = _faults(code, s)
-    age = event["age_days"]
     if age < 0:
         faults.append(f"manufactured {-age:.0f} days after this scan of {event['at']}")
     elif age > s.max_age_days:
         limit = f"more than {s.max_age_days} days"
         faults.append(f"manufactured {age:.0f} days before this scan, {limit}")
+    elif nearly is not None:
+        return Words(f"code '{spelled}' reads like a damaged {nearly}", nearly, Cause.SCANNER)
     companies = ", ".join(s.companies[:5]) + (", …" if len(s.companies) > 5 else "")
     expected = (
         f"{s.header}.company.product.lot.YYYYMMDD.serial with 3, 7, 7, 6, 8 and 9 digits"
@@ -109,6 +143,30 @@ RULE = Rule(
     cases=(
         Case("a good code", (_GOOD,), (0,), _CODE),
         Case("unknown company", (_GOOD,), (25,), _CODE.replace("8804823", "9999999")),
+        Case(
+            "a company with two digits swapped: a bad read",
+            (_GOOD,),
+            (20,),
+            _CODE.replace("8804823", "8804832"),
+        ),
+        Case(
+            "a company one digit short: a bad read",
+            (_GOOD,),
+            (20,),
+            _CODE.replace("8804823", "880483"),
+        ),
+        Case(
+            "a company nearly known on a code made after the scan",
+            (_GOOD,),
+            (40,),
+            _CODE.replace("8804823", "8804832").replace("20250701", "20991231"),
+        ),
+        Case(
+            "a company nearly known, and a lot out of form",
+            (_GOOD,),
+            (40,),
+            _CODE.replace("8804823", "8804832").replace("010004", "10004"),
+        ),
         Case("wrong header", (_GOOD,), (20,), "002" + _CODE[3:]),
         Case("letters in the product", (_GOOD,), (15,), _CODE.replace("1293291", "ABCDEFG")),
         Case("five-digit lot", (_GOOD,), (15,), _CODE.replace("010004", "10004")),

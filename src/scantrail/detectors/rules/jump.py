@@ -64,7 +64,9 @@ def _words(bound: Bound, event: Found) -> Words:
     if usual is not None:
         expected = f"about {usual:.1f} h on this lane, {expected}"
     if event["too_fast"]:
-        reason = f"{km:.0f} km from {event['there']} in {hours:.2f} h; the limit is {limit:g} km/h"
+        speed = f" ({km / hours:,.0f} km/h)" if hours > 0 else ""
+        way = f"{km:.0f} km from {event['there']} in {hours:.2f} h{speed}"
+        reason = f"{way}; the limit is {limit:g} km/h"
         return Words(reason, expected, Cause.ITEM)
     reason = (
         f"{hours:.1f} h from {event['there']}; this lane usually takes {usual:.1f} h "

@@ -12,8 +12,8 @@ from scantrail.detectors.scans import Array, Scans, Scored, first_of
 from scantrail.vocabulary.chain import Tier
 from scantrail.vocabulary.findings import AnomalyKind, Cause
 
-#: Tiers that may not be passed over; hubs are optional in a chain.
-_NEEDED: Final = frozenset((int(Tier.WAREHOUSE), int(Tier.WHOLESALER)))
+#: The tiers between plant and shop, which goods pass in this order.
+_BETWEEN: Final = (Tier.WAREHOUSE, Tier.HUB, Tier.WHOLESALER)
 _TIERS: Final = tuple(tier.name.lower() for tier in Tier)
 
 
@@ -47,8 +47,9 @@ def _skip(bound: Bound, scans: Scans) -> Array:
     """Passes over a tier that the chain has and needs."""
     start, end = scans["prev_tier"], scans["tier"]
     skipped = np.zeros(len(end), bool)
-    for tier in bound.tiers & _NEEDED:
-        skipped |= (start < tier) & (end > tier)
+    for tier in _BETWEEN:
+        if tier in bound.tiers and _TIERS[tier] not in bound.settings.optional_tiers:
+            skipped |= (start < int(tier)) & (end > int(tier))
     skipped &= scans["lane_trips"] < bound.settings.known_lane_trips
     return skipped
 
@@ -62,7 +63,7 @@ def _unknown_lane(bound: Bound, scans: Scans) -> Array:
     return unknown
 
 
-def _words(_: Bound, event: Found) -> Words:
+def _words(bound: Bound, event: Found) -> Words:
     tier, prev_tier = _name(event["tier"]), _name(event["prev_tier"])
     here = event["here"]
     way = f"from {event['there']} ({prev_tier}) to {here} ({tier})"
@@ -70,7 +71,7 @@ def _words(_: Bound, event: Found) -> Words:
         reason = f"back up the chain {way} without a return"
         return Words(reason, f"onward from the {prev_tier}, or a return scan first", Cause.ITEM)
     if event["skip"]:
-        expected = "plant, warehouse, (hub,) wholesaler, retailer, in this order"
+        expected = f"plant, {_between(bound)}retailer, in this order"
         return Words(f"{way}: a tier was passed over", expected, Cause.ITEM)
     if event["unknown_lane"]:
         return Words(f"{way}: no item went this way before", "a known lane", Cause.DATA)
@@ -78,6 +79,12 @@ def _words(_: Bound, event: Found) -> Words:
         reason = f"step {event['step']} at {here}, which is a {tier}"
         return Words(reason, f"a step of a {tier}", Cause.SCANNER)
     return Words(f"{here} is not in the site list", "a listed site", Cause.DATA)
+
+
+def _between(bound: Bound) -> str:
+    """The tiers between plant and shop, optional ones in brackets."""
+    names, optional = (_TIERS[tier] for tier in _BETWEEN), bound.settings.optional_tiers
+    return "".join(f"({name},) " if name in optional else f"{name}, " for name in names)
 
 
 def _name(tier: int | None) -> str:

@@ -1,0 +1,197 @@
+"""What the endpoints around detection answer, as OpenAPI tells it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_Rate = Annotated[float, Field(ge=0, le=1)]
+_Scores = Annotated[
+    dict[str, Annotated[float, Field(ge=0, le=100)]], Field(description="Score by kind, 0-100.")
+]
+_Kinds = Annotated[list[str], Field(description="The kinds found, the order as in detection.")]
+_Coord = Annotated[
+    list[float | None],
+    Field(min_length=2, max_length=2, description="[longitude, latitude] in degrees."),
+]
+_EPC: Final = "001.8804823.1293291.010004.20250701.000004002"
+_WHY: Final = (
+    "suspect evtOrderErr: came in at Haneul Hub (2025-08-16 22:47:39) after it had gone out there "
+    "(2025-08-16 22:08:39), without coming in before"
+)
+
+
+def _example(**values: Any) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"example": values})
+
+
+class Health(BaseModel):
+    """Whether the service answers."""
+
+    model_config = _example(status="healthy", service="scantrail")
+
+    status: str
+    service: str
+
+
+class About(BaseModel):
+    """Where to go from here."""
+
+    model_config = _example(
+        message="scantrail judges scan trails",
+        version="0.1.0",
+        docs="/docs",
+        endpoints=["/", "/api/v1/barcode-anomaly-detect", "/health"],
+    )
+
+    message: str
+    version: str
+    docs: str
+    endpoints: list[str]
+
+
+class ReportLine(BaseModel):
+    """One past detection."""
+
+    model_config = _example(id=12, label="file 3", created_at="2025-08-17T02:15:00+00:00")
+
+    id: int
+    label: str
+    created_at: str = Field(description="ISO 8601, UTC.")
+
+
+class ReportEvent(BaseModel):
+    """One suspect event of a report."""
+
+    model_config = _example(
+        epcCode=_EPC,
+        timestamp="2025-08-16T22:47:39+09:00",
+        anomalyTypes=["evtOrderErr"],
+        sequencePosition=4,
+        location="Haneul Hub",
+        scores={"evtOrderErr": 70.0},
+        problemStep=_WHY,
+    )
+
+    epcCode: str
+    timestamp: str = Field(description="The site's wall clock with its offset, ISO 8601.")
+    anomalyTypes: _Kinds
+    sequencePosition: int = Field(ge=1, description="Place in the item's journey, from 1.")
+    location: str | None
+    scores: _Scores
+    problemStep: str = Field(description="What is suspect, and why.")
+
+
+class ReportDetail(BaseModel):
+    """One past detection in full."""
+
+    title: str
+    details: list[ReportEvent]
+    summaryStats: dict[str, int] = Field(description="Suspect EPCs by kind.")
+    multiAnomalyCount: int = Field(description="EPCs with more than one kind.")
+    sequenceProblems: list[ReportEvent] = Field(description="The events in wrong order.")
+
+
+class Node(BaseModel):
+    """One site of the chain."""
+
+    model_config = _example(
+        hubType="Factory",
+        scanLocation="Haneul Plant",
+        businessStep="Factory",
+        coord=[126.7631, 37.3412],
+        location_id=1001,
+    )
+
+    hubType: str | None = Field(description="By tier; null where that is unknown.")
+    scanLocation: str | None
+    businessStep: str | None
+    coord: _Coord
+    location_id: int
+
+
+class Figures(BaseModel):
+    """Key figures over all kept detections."""
+
+    model_config = _example(
+        totalTripCount=312,
+        uniqueProductCount=9,
+        anomalyCount=14,
+        anomalyRate=0.031,
+        salesRate=0.05,
+        codeCount=98,
+        dispatchRate=0.65,
+        inventoryRate=0.95,
+        avgLeadTime=2104.5,
+    )
+
+    totalTripCount: int = Field(description="Moves from one place to another.")
+    uniqueProductCount: int = Field(description="Products, by company and product code.")
+    anomalyCount: int = Field(description="Suspect events.")
+    anomalyRate: _Rate = Field(description="Suspect events per judged event.")
+    salesRate: _Rate = Field(description="Items sold, per item.")
+    codeCount: int = Field(description="Items, by EPC.")
+    dispatchRate: _Rate = Field(description="Items that left the plant's warehouse, per item.")
+    inventoryRate: _Rate = Field(description="Items last seen unsold, per item.")
+    avgLeadTime: float | None = Field(description="Mean hours from first scan to sale.")
+
+
+class TripEnd(BaseModel):
+    """Where and when a move began or ended."""
+
+    scanLocation: str
+    coord: _Coord | None
+    eventTime: str = Field(description="The site's wall clock with its offset, ISO 8601.")
+
+
+class Trip(BaseModel):
+    """A move of an item, or a suspect event with where the item came from."""
+
+    model_config = _example(
+        **{"from": {
+            "scanLocation": "Haneul Plant Warehouse",
+            "coord": [126.7702, 37.3398],
+            "eventTime": "2025-08-15T09:00:00+09:00",
+        }},
+        eventId=306,
+        epcCode=_EPC,
+        to={
+            "scanLocation": "Haneul Hub",
+            "coord": [127.2011, 37.2355],
+            "eventTime": "2025-08-16T22:47:39+09:00",
+        },
+        anomalyTypes=["evtOrderErr"],
+        scores={"evtOrderErr": 70.0},
+        explanation=_WHY,
+    )  # fmt: skip
+
+    eventId: int | str | None
+    epcCode: str
+    start: TripEnd | None = Field(alias="from", description="Null on an item's first scan.")
+    to: TripEnd | None = Field(description="Null where the scan names no place.")
+    anomalyTypes: _Kinds
+    scores: _Scores
+    explanation: str | None
+
+
+class Stock(BaseModel):
+    """Items last seen at a site and step."""
+
+    model_config = _example(scanLocation="Haneul Hub", businessStep="HUB_Inbound", items=37)
+
+    scanLocation: str | None
+    businessStep: str | None
+    items: int
+
+
+class Upload(BaseModel):
+    """What became of an uploaded log."""
+
+    model_config = _example(fileId=3, reportId=12, events=1198, anomalies=14, rejected=2)
+
+    fileId: int
+    reportId: int = Field(description="For `/api/report/detail`.")
+    events: int
+    anomalies: int = Field(description="Suspect events.")
+    rejected: int = Field(description="Rows that could not be read.")

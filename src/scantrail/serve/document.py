@@ -1,0 +1,53 @@
+"""How OpenAPI tells of the endpoints; their answers are sent as they are."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+
+from scantrail.serve.schemas import Problem
+
+#: Why a detection is refused.
+PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
+    413: {"model": Problem, "description": "The body is too large, or has too many records."},
+    422: {"model": Problem, "description": "The body can't be used; every fault is listed."},
+}
+TAGS: Final = [
+    {"name": "detection", "description": "Judge scans."},
+    {"name": "reports", "description": "Past detections, as many as the service keeps."},
+    {"name": "manager", "description": "The chain, and what was seen on it."},
+    {"name": "service", "description": "About the service itself."},
+]
+
+
+def told(model: Any, summary: str, tag: str) -> dict[str, Any]:
+    """What a route says of itself and of its answer."""
+    return {
+        "summary": summary,
+        "tags": [tag],
+        "response_model": None,
+        "responses": {200: {"model": model}},
+    }
+
+
+def body_of(model: type[Any]) -> dict[str, Any]:
+    """What a route with a hand-read body says of it; `describe` adds the model."""
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def describe(app: FastAPI, *models: type[Any]) -> None:
+    """Put the models of hand-read bodies into the OpenAPI document."""
+    build = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = build()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        for model in models:
+            schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(schema.pop("$defs", {}))
+            schemas[model.__name__] = schema
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
