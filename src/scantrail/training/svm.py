@@ -7,21 +7,19 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.linear_model import SGDOneClassSVM
 from sklearn.svm import OneClassSVM
 
 from scantrail.detectors.svm.model import SvmModel
 from scantrail.detectors.svm.scaling import Floats, Scaling, learn_scaling
 from scantrail.errors import InputError
-
-Doubles = NDArray[np.float64]
-
-#: Kernel widths that are tried, as multiples of the median heuristic, tightest first.
-TIGHTNESS: Final = (20.0, 12.0, 8.0, 5.0, 3.0, 2.0, 1.0)
-
-#: Times that a third of the rows is held out.
-_SPLITS: Final = 3
+from scantrail.training.kernel import (
+    TIGHTNESS,
+    Doubles,
+    median_square,
+    pivots,
+    tightest_consistent,
+)
 
 #: Rows per call of gradient descent.
 _PART: Final = 2_000
@@ -111,37 +109,19 @@ def fit_svm(
         InputError: Too few rows, or names that don't fit the columns.
     """
     settings = settings or SvmSettings()
-    if matrix.ndim != 2 or matrix.shape[1] != len(names):
-        raise InputError(
-            f"a one-class SVM of {len(names)} features needs a matrix of that many columns, "
-            f"got shape {matrix.shape}"
-        )
-    if len(matrix) < 2:
-        raise InputError(
-            f"a one-class SVM needs at least 2 rows to learn from, got {len(matrix)}; "
-            "give it a longer log"
-        )
+    _check(matrix, names)
     rng = np.random.default_rng(seed)
     if settings.dirty:
         matrix = _cleaned(matrix, settings, rng)
     scaling = learn_scaling(matrix, settings.limit)
     tuning = scaling.scale(_sample(matrix, settings.tuning_rows, rng)).astype(np.float64)
-    unit = 1.0 / _median_square(tuning, rng)
+    unit = 1.0 / median_square(tuning, rng)
     tightness = tightest_consistent(tuning, settings.nu, unit, rng)
-    about = {"rows": len(matrix), "seed": seed, **asdict(settings)}
-    blank = _blank(names, scaling, about)
+    about = {"rows": len(matrix), "seed": seed, "tightness": tightness, "gamma": tightness * unit}
+    blank = _blank(names, scaling, {**about, **asdict(settings)})
     if len(matrix) <= settings.exact_rows:
-        about |= {"method": "exact", "tightness": tightness, "gamma": tightness * unit}
         return FittedSvm(_exact(blank, matrix, settings), None, settings)
-    candidates = scaling.scale(_sample(matrix, _CANDIDATES, rng)).astype(np.float64)
-    for looser in (width for width in TIGHTNESS if width <= tightness):
-        landmarks, unexplained = pivots(candidates, looser * unit, settings.landmarks, rng)
-        about |= {"method": "nystroem", "tightness": looser, "gamma": looser * unit}
-        if unexplained <= _UNEXPLAINED:
-            break
-    passes = -(-settings.updates // len(matrix))
-    fitted = _descend(*_begin(blank, landmarks, passes), matrix, settings)
-    return replace(fitted, model=_with_bell(fitted.model, matrix[: settings.tuning_rows]))
+    return _approximate(blank, matrix, settings, rng)
 
 
 def update_svm(fitted: FittedSvm, matrix: Floats) -> FittedSvm:
@@ -164,62 +144,17 @@ def update_svm(fitted: FittedSvm, matrix: Floats) -> FittedSvm:
     return _descend(fitted.model, fitted.state, matrix, fitted.settings)
 
 
-def tightest_consistent(scaled: Doubles, nu: float, unit: float, rng: np.random.Generator) -> float:
-    """Choose the kernel's width without labels: the tightest that held-out rows still obey.
-
-    Consistency of Tax & Mueller (ICPR 2004): a machine that is too tight for its data rejects
-    more than the promised share nu of rows that it hasn't seen. Of the widths tried, the tightest
-    wins whose rejected share is within two standard deviations of nu.
-
-    Args:
-        scaled: (n, d) scaled rows, mostly normal.
-        nu: The promised share.
-        unit: The median heuristic's gamma.
-        rng: Draws the held-out thirds.
-
-    Returns:
-        The multiple of `unit`, one of `TIGHTNESS`.
-    """
-    splits = [np.split(rng.permutation(len(scaled)), [len(scaled) // 3]) for _ in range(_SPLITS)]
-    held = len(splits[0][0])
-    bound = nu + 2 * np.sqrt(nu * (1 - nu) / max(1, held))
-    for tightness in TIGHTNESS[:-1] if held else ():
-        machine = OneClassSVM(kernel="rbf", gamma=tightness * unit, nu=nu)
-        rejected = [
-            (machine.fit(scaled[seen]).decision_function(scaled[unseen]) < 0).mean()
-            for unseen, seen in splits
-        ]
-        if np.mean(rejected) <= bound:
-            return tightness
-    return TIGHTNESS[-1]
-
-
-def pivots(
-    scaled: Doubles, gamma: float, count: int, rng: np.random.Generator
-) -> tuple[Doubles, float]:
-    """Landmarks that represent rare rows too: randomly pivoted Cholesky.
-
-    Each next landmark is drawn by how badly the ones before explain it (Chen, Epperly, Tropp &
-    Webber, Communications on Pure and Applied Mathematics 78, 2025). Uniform draws miss what is
-    rare but in order, which would then look strange.
-
-    Returns:
-        (at most `count`, d) rows, and the share of the kernel's trace that they leave unexplained.
-    """
-    left = np.ones(len(scaled))
-    factor = np.zeros((len(scaled), count))
-    chosen: list[int] = []
-    for step in range(min(count, len(scaled))):
-        if left.sum() < 1e-9 * len(scaled):
-            break
-        pivot = int(rng.choice(len(scaled), p=left / left.sum()))
-        kernel = np.exp(-gamma * ((scaled - scaled[pivot]) ** 2).sum(axis=1))
-        column = kernel - factor[:, :step] @ factor[pivot, :step]
-        factor[:, step] = column / np.sqrt(max(column[pivot], 1e-12))
-        left = np.maximum(left - factor[:, step] ** 2, 0.0)
-        left[pivot] = 0.0
-        chosen.append(pivot)
-    return scaled[chosen], float(left.mean())
+def _check(matrix: Floats, names: Sequence[str]) -> None:
+    if matrix.ndim != 2 or matrix.shape[1] != len(names):
+        raise InputError(
+            f"a one-class SVM of {len(names)} features needs a matrix of that many columns, "
+            f"got shape {matrix.shape}"
+        )
+    if len(matrix) < 2:
+        raise InputError(
+            f"a one-class SVM needs at least 2 rows to learn from, got {len(matrix)}; "
+            "give it a longer log"
+        )
 
 
 def _cleaned(matrix: Floats, settings: SvmSettings, rng: np.random.Generator) -> Floats:
@@ -227,17 +162,9 @@ def _cleaned(matrix: Floats, settings: SvmSettings, rng: np.random.Generator) ->
     scaling = learn_scaling(matrix, settings.limit)
     scaled = scaling.scale(matrix).astype(np.float64)
     seen = scaled[rng.permutation(len(scaled))[: 2 * settings.tuning_rows]]
-    gamma = 1.0 / _median_square(seen, rng)
+    gamma = 1.0 / median_square(seen, rng)
     support = OneClassSVM(kernel="rbf", gamma=gamma, nu=0.5).fit(seen).decision_function(scaled)
     return matrix[np.sort(np.argsort(support, kind="stable")[int(settings.dirty * len(matrix)) :])]
-
-
-def _median_square(scaled: Doubles, rng: np.random.Generator) -> float:
-    """Median squared distance of random pairs that differ; 1 where all rows are one."""
-    left, right = rng.integers(0, len(scaled), (2, 4_000))
-    squares = ((scaled[left] - scaled[right]) ** 2).sum(axis=1)
-    apart = squares[squares > 0]
-    return float(np.median(apart)) if len(apart) else 1.0
 
 
 def _sample(matrix: Floats, size: int, rng: np.random.Generator) -> Floats:
@@ -266,16 +193,38 @@ def _exact(blank: SvmModel, matrix: Floats, settings: SvmSettings) -> SvmModel:
     machine = OneClassSVM(kernel="rbf", gamma=gamma, nu=settings.nu).fit(scaled)
     total = float(machine.dual_coef_.sum())  # nu * n in scikit-learn's scaling
     return replace(
-        _placed(blank, machine.support_vectors_),
+        _placed(blank, machine.support_vectors_, "exact", gamma),
         weights=(machine.dual_coef_[0] / total).astype(np.float32),
         offset=float(np.log(machine.offset_[0] / total)),
         logarithmic=True,
     )
 
 
-def _placed(blank: SvmModel, landmarks: Doubles) -> SvmModel:
-    gammas = np.full(landmarks.shape, blank.about["gamma"], np.float32)
-    return replace(blank, landmarks=landmarks.astype(np.float32), gammas=gammas)
+def _approximate(
+    blank: SvmModel, matrix: Floats, settings: SvmSettings, rng: np.random.Generator
+) -> FittedSvm:
+    """The approximate machine, its width loosened until the landmarks do represent the rows."""
+    candidates = blank.scaling.scale(_sample(matrix, _CANDIDATES, rng)).astype(np.float64)
+    unit = blank.about["gamma"] / blank.about["tightness"]
+    for tightness in (width for width in TIGHTNESS if width <= blank.about["tightness"]):
+        landmarks, unexplained = pivots(candidates, tightness * unit, settings.landmarks, rng)
+        if unexplained <= _UNEXPLAINED:
+            break
+    about = {**blank.about, "tightness": tightness}
+    model = _placed(replace(blank, about=about), landmarks, "nystroem", tightness * unit)
+    state = _begin(landmarks, tightness * unit, passes=-(-settings.updates // len(matrix)))
+    fitted = _descend(model, state, matrix, settings)
+    sample = _sample(matrix, settings.tuning_rows, rng)
+    return replace(fitted, model=_with_bell(fitted.model, sample))
+
+
+def _placed(blank: SvmModel, landmarks: Doubles, method: str, gamma: float) -> SvmModel:
+    return replace(
+        blank,
+        landmarks=landmarks.astype(np.float32),
+        gammas=np.full(landmarks.shape, gamma, np.float32),
+        about={**blank.about, "method": method, "gamma": gamma},
+    )
 
 
 def _with_bell(model: SvmModel, matrix: Floats) -> SvmModel:
@@ -294,15 +243,14 @@ def _with_bell(model: SvmModel, matrix: Floats) -> SvmModel:
     )
 
 
-def _begin(blank: SvmModel, landmarks: Doubles, passes: int) -> tuple[SvmModel, SvmState]:
-    """Model and state before the first step; directions that say next to nothing are left out."""
+def _begin(landmarks: Doubles, gamma: float, passes: int) -> SvmState:
+    """State before the first step; directions that say next to nothing are left out."""
     squares = ((landmarks[:, None, :] - landmarks) ** 2).sum(axis=2)
-    values, vectors = np.linalg.eigh(np.exp(-blank.about["gamma"] * squares))
+    values, vectors = np.linalg.eigh(np.exp(-gamma * squares))
     kept = values > 1e-6 * values[-1]
     projection = vectors[:, kept] / np.sqrt(values[kept])
     nothing = np.zeros(projection.shape[1])
-    state = SvmState(projection, nothing, 0.0, nothing, 0.0, 1.0, 0, passes)
-    return _placed(blank, landmarks), state
+    return SvmState(projection, nothing, 0.0, nothing, 0.0, 1.0, 0, passes)
 
 
 def _descend(model: SvmModel, state: SvmState, matrix: Floats, settings: SvmSettings) -> FittedSvm:

@@ -15,11 +15,10 @@ from sklearn.svm import OneClassSVM
 
 from scantrail.detectors.svm.storage import from_arrays, to_arrays
 from scantrail.errors import ArtifactError, InputError
+from scantrail.training.kernel import pivots, tightest_consistent
 from scantrail.training.svm import (
     SvmSettings,
     fit_svm,
-    pivots,
-    tightest_consistent,
     update_svm,
 )
 

@@ -103,7 +103,7 @@ class SvmModel:
         linear, square, constant = self._folded()
         falls = np.empty(matrix.shape, np.float32)
         for part, z in self._blocks(matrix):
-            exponent: Floats = z @ linear + (z * z) @ square + constant
+            exponent = _exponent(z, linear, square, constant)
             here = self._scored(exponent.copy())
             for feature in range(len(self.names)):
                 column = z[:, feature, None]
@@ -142,11 +142,8 @@ class SvmModel:
         """Slices of rows and their exponents, padded to (`BLOCK`, m): one matrix product."""
         self.check(matrix)
         linear, square, constant = self._folded()
-        both = np.concatenate((linear, square))
         for part, z in self._blocks(matrix):
-            exponent = np.concatenate((z, z * z), axis=1) @ both
-            exponent += constant
-            yield part, exponent
+            yield part, _exponent(z, linear, square, constant)
 
     def _scored(self, exponent: Floats) -> Floats:
         """Scores from (`BLOCK`, m) exponents, which are overwritten."""
@@ -166,6 +163,13 @@ class SvmModel:
             if len(rows) < BLOCK:
                 rows = np.pad(rows, ((0, BLOCK - len(rows)), (0, 0)))
             yield slice(start, min(start + BLOCK, len(matrix))), rows
+
+
+def _exponent(z: Floats, linear: Floats, square: Floats, constant: Floats) -> Floats:
+    """(`BLOCK`, m) exponents of all kernels in one matrix product."""
+    exponent: Floats = np.concatenate((z, z * z), axis=1) @ np.concatenate((linear, square))
+    exponent += constant
+    return exponent
 
 
 def _faint_exp(exponent: Floats) -> Floats:
