@@ -11,7 +11,7 @@ from sklearn.linear_model import SGDOneClassSVM
 from sklearn.svm import OneClassSVM
 
 from scantrail.detectors.svm.model import SvmModel
-from scantrail.detectors.svm.scaling import Floats, Scaling, learn_scaling
+from scantrail.detectors.svm.scaling import Floats, Scaling, learn_scaling, unscaled
 from scantrail.errors import InputError
 from scantrail.training.kernel import (
     TIGHTNESS,
@@ -48,6 +48,8 @@ class SvmSettings:
         landmarks: Basis rows of the approximation.
         updates: Least number of gradient steps; small logs are passed over several times.
         tuning_rows: Rows that the kernel width is chosen on.
+        unit: Where the features share a unit already, as nats do: the kernel's width in it. They
+            are then taken as they are. None: scaled robustly, width tuned.
     """
 
     nu: float = 0.5
@@ -57,6 +59,7 @@ class SvmSettings:
     landmarks: int = 300
     updates: int = 300_000
     tuning_rows: int = 1_500
+    unit: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +117,15 @@ def fit_svm(
     if settings.dirty:
         matrix = _cleaned(matrix, settings, rng)
     scaling = learn_scaling(matrix, settings.limit)
-    tuning = scaling.scale(_sample(matrix, settings.tuning_rows, rng)).astype(np.float64)
-    unit = 1.0 / median_square(tuning, rng)
-    tightness = tightest_consistent(tuning, settings.nu, unit, rng)
-    about = {"rows": len(matrix), "seed": seed, "tightness": tightness, "gamma": tightness * unit}
+    if settings.unit is None:
+        tuning = scaling.scale(_sample(matrix, settings.tuning_rows, rng)).astype(np.float64)
+        heuristic = 1.0 / median_square(tuning, rng)
+        tightness = tightest_consistent(tuning, settings.nu, heuristic, rng)
+        gamma = tightness * heuristic
+    else:
+        scaling = unscaled(scaling)
+        tightness, gamma = 1.0, 1.0 / (2.0 * settings.unit**2)
+    about = {"rows": len(matrix), "seed": seed, "tightness": tightness, "gamma": gamma}
     blank = _blank(names, scaling, {**about, **asdict(settings)})
     if len(matrix) <= settings.exact_rows:
         return FittedSvm(_exact(blank, matrix, settings), None, settings)
@@ -234,7 +242,7 @@ def _with_bell(model: SvmModel, matrix: Floats) -> SvmModel:
     """
     support = float(np.abs(model.offset - model.score(matrix)).mean())
     features = len(model.names)
-    wide = np.full((1, features), model.scaling.limit**-2.0, np.float32)
+    wide = np.full((1, features), model.about["gamma"] / 100, np.float32)
     return replace(
         model,
         landmarks=np.concatenate((model.landmarks, np.zeros((1, features), np.float32))),

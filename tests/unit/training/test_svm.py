@@ -219,6 +219,16 @@ def test_far_rows_are_kept_apart_and_explained_by_both_machines():
         assert (model.contributions(far)[:, 4] > 0).all()
 
 
+@pytest.mark.parametrize("exact_rows", [5_000, 0])
+def test_features_of_one_unit_are_taken_as_they_are(exact_rows):
+    matrix, strange = with_strange()
+    settings = replace(APPROXIMATE, exact_rows=exact_rows, unit=2.0)
+    model = fit(matrix, settings=settings).model
+    assert model.scaling.scale(matrix).tobytes() == matrix.tobytes()
+    assert (model.about["tightness"], model.about["gamma"]) == (1.0, 0.125)
+    assert roc_auc_score(strange, model.score(matrix)) > 0.95
+
+
 def test_dirty_data_can_be_cleaned_first():
     matrix, strange = with_strange(900, 100)
     matrix[strange] = 4 + normal(100, 3)  # a crowd of anomalies

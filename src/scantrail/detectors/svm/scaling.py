@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -85,6 +85,12 @@ def learn_scaling(matrix: Floats, limit: float) -> Scaling:
         quantiles[:, feature] = np.quantile(values, LEVELS)
         rows[feature] = len(values)
     return Scaling(center, width, limit, quantiles, rows)
+
+
+def unscaled(scaling: Scaling) -> Scaling:
+    """The same knowledge of tails, but features taken as they are, in their common unit."""
+    none = np.zeros_like(scaling.center)
+    return replace(scaling, center=none, width=none + 1, limit=float(np.finfo(np.float32).max))
 
 
 def _width(values: NDArray[np.float64], low: float, high: float) -> float:
