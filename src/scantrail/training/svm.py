@@ -12,7 +12,7 @@ from sklearn.linear_model import SGDOneClassSVM
 from sklearn.svm import OneClassSVM
 
 from scantrail.detectors.svm.model import SvmModel
-from scantrail.detectors.svm.scaling import Floats, learn_scaling, unscaled
+from scantrail.detectors.svm.scaling import Floats, Scaling, learn_scaling, unscaled
 from scantrail.errors import InputError
 
 Doubles = NDArray[np.float64]
@@ -99,6 +99,30 @@ def fit_svm(
         InputError: Too few rows, or names that don't fit the columns.
     """
     settings = settings or SvmSettings()
+    _refuse(matrix, names)
+    rng = np.random.default_rng(seed)
+    scaling, tightness, gamma = _kernel(matrix, settings, rng)
+    exact = len(matrix) <= settings.exact_rows
+    about = {
+        "method": "exact" if exact else "nystroem",
+        "rows": len(matrix),
+        "seed": seed,
+        "gamma": gamma,
+        "tightness": tightness,
+        **asdict(settings),
+    }
+    empty = np.empty((0, len(names)), np.float32)
+    blank = SvmModel(tuple(names), scaling, empty, empty, empty[:, 0], 0.0, about)
+    if exact:
+        return FittedSvm(_exact(blank, matrix, gamma, settings), None, settings)
+    landmarks = scaling.scale(_sample(matrix, settings.landmarks, rng)).astype(np.float64)
+    start = replace(blank, landmarks=landmarks.astype(np.float32), gammas=_widths(landmarks, gamma))
+    passes = -(-settings.updates // len(matrix))
+    return _descend(start, _begin(landmarks, gamma, passes), matrix, settings)
+
+
+def _refuse(matrix: Floats, names: Sequence[str]) -> None:
+    """What nothing can be learned from."""
     if matrix.ndim != 2 or matrix.shape[1] != len(names):
         raise InputError(
             f"a one-class SVM of {len(names)} features needs a matrix of that many columns, "
@@ -109,38 +133,17 @@ def fit_svm(
             f"a one-class SVM needs at least 2 rows to learn from, got {len(matrix)}; "
             "give it a longer log"
         )
-    rng = np.random.default_rng(seed)
+
+
+def _kernel(
+    matrix: Floats, settings: SvmSettings, rng: np.random.Generator
+) -> tuple[Scaling, float, float]:
+    """How features are scaled; the kernel's width as a multiple of the usual one, and as gamma."""
     scaling = learn_scaling(matrix, settings.limit)
-    if settings.unit is None:
-        tuning = scaling.scale(_sample(matrix, settings.tuning_rows, rng)).astype(np.float64)
-        tightness, gamma = tightest_consistent(tuning, settings.nu, rng)
-    else:
-        scaling = unscaled(scaling)
-        tightness, gamma = 1.0, 1.0 / (2.0 * settings.unit**2)
-    exact = len(matrix) <= settings.exact_rows
-    about = {
-        "method": "exact" if exact else "nystroem",
-        "rows": len(matrix),
-        "seed": seed,
-        "gamma": gamma,
-        "tightness": tightness,
-        **asdict(settings),
-    }
-    blank = SvmModel(
-        names=tuple(names),
-        scaling=scaling,
-        landmarks=np.empty((0, len(names)), np.float32),
-        gammas=np.empty((0, len(names)), np.float32),
-        weights=np.empty(0, np.float32),
-        offset=0.0,
-        about=about,
-    )
-    if exact:
-        return FittedSvm(_exact(blank, matrix, gamma, settings), None, settings)
-    landmarks = scaling.scale(_sample(matrix, settings.landmarks, rng)).astype(np.float64)
-    start = replace(blank, landmarks=landmarks.astype(np.float32), gammas=_widths(landmarks, gamma))
-    passes = -(-settings.updates // len(matrix))
-    return _descend(start, _begin(landmarks, gamma, passes), matrix, settings)
+    if settings.unit is not None:
+        return unscaled(scaling), 1.0, 1.0 / (2.0 * settings.unit**2)
+    tuning = scaling.scale(_sample(matrix, settings.tuning_rows, rng)).astype(np.float64)
+    return scaling, *tightest_consistent(tuning, settings.nu, rng)
 
 
 def update_svm(fitted: FittedSvm, matrix: Floats) -> FittedSvm:
