@@ -16,9 +16,7 @@ class Baseline:
 
     def __init__(self, journeys: Journeys) -> None:
         table = _facts(journeys)
-        self.counts = {
-            keys: table.group_by(keys).agg(n=pl.len()) for keys in _TABLES
-        }
+        self.counts = {keys: table.group_by(keys).agg(n=pl.len()) for keys in _TABLES}
         hours = table.filter(pl.col("log_hours").is_not_null())
         middle = pl.col("log_hours").median()
         self.times = hours.group_by("prev_stage", "stage").agg(

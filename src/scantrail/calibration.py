@@ -95,15 +95,15 @@ class Calibration:
         # maximum likelihood of an exponential whose values beyond `end` are only known as such
         rate = max((tail <= end).sum(), 1) / max(inside.sum(), 1e-12)
         levels = np.quantile(highest, np.linspace(0, 1 - _TAIL * contamination, _BODY))
-        known, at = np.unique(levels, return_index=True)
+        known = np.unique(levels)
         beyond = 1 - np.searchsorted(highest, known, "left") / len(highest)
         return cls(known, -np.log10(beyond), float(min(rate, 1e6)) / np.log(10), len(highest))
 
     def __call__(self, raw: Floats) -> Floats:
         """Evidence of raw scores, (n,); NaN stays NaN."""
-        inside = np.interp(raw, self.raw, self.evidence)
-        beyond = np.maximum(raw - self.raw[-1], 0.0) * self.slope
-        return inside + beyond
+        inside: Floats = np.interp(raw, self.raw, self.evidence)
+        inside += np.maximum(raw - self.raw[-1], 0.0) * self.slope
+        return inside
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Everything as plain arrays."""

@@ -177,9 +177,9 @@ def train(
     seed: Annotated[int, typer.Option(help="The same seed and log give the same artifact.")] = 0,
     epochs: Annotated[int, typer.Option(min=1, max=200, help="Passes over the log.")] = 8,
 ) -> None:
-    """Learn what is normal from your own log, without labels; a few anomalies in it do no harm.
+    r"""Learn what is normal from your own log, without labels; a few anomalies in it do no harm.
 
-    Needs the extra [bold]train[/]: pip install 'scantrail\\[train]'. A training that was stopped
+    Needs the extra [bold]train[/]: pip install 'scantrail\[train]'. A training that was stopped
     goes on where it was. Use the folder as [bold]--artifacts[/] of detect and serve.
 
     [bold]Example:[/] scantrail train scans.tsv --sites network/ --out artifact/

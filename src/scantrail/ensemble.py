@@ -28,7 +28,7 @@ Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 ML_COLUMN: Final = "mlCombinedScore"
-_POWER: Final = 8.0  # of the mean: nearly the strongest voice, yet two voices count for more than one
+_POWER: Final = 8.0  # of the mean: nearly the strongest voice, yet two count for more than one
 
 
 class EnsembleSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,8 +44,9 @@ class Combination:
     """How the evidence of learned detectors becomes one: a weighted power mean, calibrated again.
 
     `weights`: per detector, above 0. `calibration`: of the mean of all of them. With fewer voices
-    the remaining ones are the evidence: each is calibrated by itself. `rules`: per score column of a
-    rule, scores that it gave to held-out items and the share of these that it gave as much or more.
+    the remaining ones are the evidence: each is calibrated by itself. `rules`: per score column of
+    a rule, scores that it gave to held-out items and the share of these that it gave as much or
+    more.
     """
 
     weights: Mapping[str, float]
@@ -62,7 +63,7 @@ class Combination:
     def evidence(self, scores: Mapping[str, Floats]) -> Floats:
         """Evidence of (n,) scores per detector, NaN = cannot say; NaN where nobody can."""
         voices = [(name, to_evidence(score)) for name, score in scores.items()]
-        mean = self.mean({name: evidence for name, evidence in voices})
+        mean = self.mean(dict(voices))
         together = np.logical_and.reduce([~np.isnan(evidence) for _, evidence in voices])
         if len(voices) < len(self.weights):
             together = np.zeros_like(together)

@@ -32,8 +32,8 @@ def show_training(about: dict[str, Any], version: str, folder: Path, seconds: fl
     console.print(
         f"learned from [bold]{data['events']:,}[/] events of [bold]{data['items']:,}[/] items in "
         f"{seconds / 60:.1f} min: {parts['train']:,} items to learn from, {parts['valid']:,} to "
-        f"calibrate, {parts['test']:,} to check; {data['left_out']:,} left out, since rules suspect "
-        "them",
+        f"calibrate, {parts['test']:,} to check; {data['left_out']:,} left out, since rules "
+        "suspect them",
         soft_wrap=True,
     )
     best = about["best_epoch"]

@@ -60,12 +60,14 @@ class Engine:
 
         The profile of the earlier service knows no learned detectors.
         """
-        name = profile or self.settings.rules
-        learned = (self.artifact.lstm, self.artifact.svm) if self._learned(name, ml=ml) else ()
-        return (self._rules[name], *learned)
+        rules = self._rules[profile or self.settings.rules]
+        artifact = self._learned(profile, ml=ml)
+        return (rules, artifact.lstm, artifact.svm) if artifact else (rules,)
 
-    def _learned(self, profile: str, *, ml: bool) -> bool:
-        return ml and self.artifact is not None and profile != "source"
+    def _learned(self, profile: str | None, *, ml: bool) -> Artifact | None:
+        """The artifact, if its detectors are to judge."""
+        source = (profile or self.settings.rules) == "source"
+        return self.artifact if ml and not source else None
 
     def understand(self, raw: RawLog) -> Events:
         """Type the raw columns by this engine's zones."""
@@ -89,16 +91,13 @@ class Engine:
             ml: Whether learned detectors judge too, if there are any.
             history: Earlier events that journeys may have begun with; they get no verdicts.
         """
-        combination = None
-        if self._learned(profile or self.settings.rules, ml=ml):
-            assert self.artifact is not None
-            combination = self.artifact.combination
+        artifact = self._learned(profile, ml=ml)
         report = pipeline.judge(
             events if history is None else _after(history, events),
             self.network,
             self.detectors(profile, ml=ml),
             progress,
-            combination=combination,
+            combination=artifact.combination if artifact else None,
             settings=self.settings.ensemble,
         )
         return report if history is None else _of(report, len(history.frame))

@@ -36,6 +36,16 @@ def send(call, demo):
     return call(create_app(demo))
 
 
+@pytest.fixture(scope="module")
+def rules_alone():
+    return engine(Settings(artifacts="none"))
+
+
+@pytest.fixture
+def send_to_rules(call, rules_alone):
+    return call(create_app(rules_alone))
+
+
 @pytest.fixture
 def post(send):
     def detect(records, query="", path=DETECT):
@@ -55,7 +65,7 @@ INVERTED = [
 
 
 def test_a_suspect_event_is_told_in_the_contracts_order(post):
-    answer = post(INVERTED).json()
+    answer = post(INVERTED, "?ml=false").json()
     assert list(answer) == [
         "fileId", "EventHistory", "epcAnomalyStats", "fileAnomalyStats",
         "mlSummaryStats", "degraded", "modelVersions",
@@ -80,7 +90,8 @@ def test_a_suspect_event_is_told_in_the_contracts_order(post):
 
 def test_several_files_are_answered_in_order_of_first_appearance_clean_ones_too(post):
     clean = event(epc_code=EPC[:-1] + "9", file_id=9)
-    answer = post([clean, *INVERTED, event(event_id=2, epc_code=EPC[:-1] + "5", file_id=4)]).json()
+    other = event(event_id=2, epc_code=EPC[:-1] + "5", file_id=4)
+    answer = post([clean, *INVERTED, other], "?ml=false").json()
     assert [one["fileId"] for one in answer] == [9, 3, 4]
     assert [len(one["EventHistory"]) for one in answer] == [0, 1, 0]
     assert answer[0]["fileAnomalyStats"]["totalEvents"] == 0
@@ -95,12 +106,12 @@ def test_total_events_is_the_sum_of_the_five_counters(post):
 @pytest.mark.parametrize("ident", ["7", 7.0, 7])
 def test_whole_numbers_are_taken_however_they_are_written(post, ident):
     records = [INVERTED[0], INVERTED[1] | {"event_id": ident}]
-    assert post(records).json()["EventHistory"][0]["eventId"] == 7
+    assert post(records, "?ml=false").json()["EventHistory"][0]["eventId"] == 7
 
 
 def test_older_callers_write_event_id_as_one_word(post):
     records = [{("eventId" if k == "event_id" else k): v for k, v in r.items()} for r in INVERTED]
-    assert post(records).json()["EventHistory"][0]["eventId"] == 8
+    assert post(records, "?ml=false").json()["EventHistory"][0]["eventId"] == 8
 
 
 @pytest.mark.parametrize(
@@ -228,8 +239,8 @@ def test_odd_values_are_judged(send, changes):
 
 
 def test_a_record_whose_time_cant_be_read_is_rejected_and_the_rest_judged(post):
-    answer = post([INVERTED[0], event(event_id=5, event_time="2025-02-29 10:00:00"), INVERTED[1]])
-    told = answer.json()
+    records = [INVERTED[0], event(event_id=5, event_time="2025-02-29 10:00:00"), INVERTED[1]]
+    told = post(records, "?ml=false").json()
     assert [found["eventId"] for found in told["EventHistory"]] == [8]
     assert told["rejected"] == [
         {
@@ -267,7 +278,7 @@ def test_a_file_per_record_costs_no_more_than_one_for_all(post):
 
 
 def test_an_empty_code_is_rejected_and_the_rest_judged(post):
-    told = post([event(epc_code=""), *INVERTED]).json()
+    told = post([event(epc_code=""), *INVERTED], "?ml=false").json()
     assert told["rejected"][0]["index"] == 0
     assert told["rejected"][0]["field"] == "epc_code"
     assert len(told["EventHistory"]) == 1
@@ -285,7 +296,7 @@ def test_every_dialect_is_understood(post, steps):
         INVERTED[0] | {"business_step": step, "event_type": out},
         INVERTED[1] | {"business_step": step, "event_type": back},
     ]
-    assert post(records).json()["EventHistory"][0]["evtOrderErr"] is True
+    assert post(records, "?ml=false").json()["EventHistory"][0]["evtOrderErr"] is True
 
 
 def test_a_naive_time_is_the_zones_and_an_offset_is_kept(post):
@@ -294,7 +305,7 @@ def test_a_naive_time_is_the_zones_and_an_offset_is_kept(post):
     assert {e["epcDupScore"] for e in post(same).json()["EventHistory"]} == {90.0}
 
 
-def test_detail_all_answers_every_event_and_ml_false_is_taken(post):
+def test_detail_all_answers_every_event(post):
     told = post(INVERTED, "?detail=all&ml=false").json()
     assert [found["eventId"] for found in told["EventHistory"]] == [7, 8]
     assert told["EventHistory"][0]["finalConfidence"] == 0.0
@@ -352,7 +363,8 @@ def test_shuffled_events_get_the_same_verdicts(post):
 
 
 def test_duplicate_event_ids_are_judged_as_rows(post):
-    told = post([INVERTED[0] | {"event_id": 1}, INVERTED[1] | {"event_id": 1}]).json()
+    records = [one | {"event_id": 1} for one in INVERTED]
+    told = post(records, "?ml=false").json()
     assert [e["eventId"] for e in told["EventHistory"]] == [1]
 
 
@@ -416,11 +428,11 @@ def test_health_and_root(send):
     assert DETECT in about["endpoints"]
 
 
-def test_reports_remember_detections(send):
-    send("POST", DETECT, content=json.dumps({"data": INVERTED}))
-    [line] = send("GET", "/api/reports").json()
+def test_reports_remember_detections(send_to_rules):
+    send_to_rules("POST", DETECT, content=json.dumps({"data": INVERTED}))
+    [line] = send_to_rules("GET", "/api/reports").json()
     assert set(line) == {"id", "label", "created_at"}
-    detail = send("GET", f"/api/report/detail?reportId={line['id']}").json()
+    detail = send_to_rules("GET", f"/api/report/detail?reportId={line['id']}").json()
     assert set(detail) == {
         "title", "details", "summaryStats", "multiAnomalyCount", "sequenceProblems"
     }  # fmt: skip
@@ -499,14 +511,16 @@ TSV = (
     [TSV.encode(), TSV.encode("cp949"), gzip.compress(TSV.encode())],
     ids=["utf8", "cp949", "gz"],
 )
-def test_an_uploaded_log_becomes_a_report(send, content):
-    answer = send("POST", "/api/manager/upload", files={"file": ("../../etc/log.tsv", content)})
+def test_an_uploaded_log_becomes_a_report(send_to_rules, content):
+    answer = send_to_rules(
+        "POST", "/api/manager/upload", files={"file": ("../../etc/log.tsv", content)}
+    )
     assert answer.status_code == 200
     told = answer.json()
     assert (told["events"], told["anomalies"], told["rejected"]) == (2, 1, 1)
-    detail = send("GET", f"/api/report/detail?reportId={told['reportId']}").json()
+    detail = send_to_rules("GET", f"/api/report/detail?reportId={told['reportId']}").json()
     assert detail["title"] == "upload ../../etc/log.tsv"
-    latest = send("GET", "/api/manager/export").json()
+    latest = send_to_rules("GET", "/api/manager/export").json()
     assert latest["epcAnomalyStats"][0]["evtOrderErrCount"] == told["anomalies"] == 1
     assert [reject["reason"] for reject in latest["rejected"]] == [
         "the time can't be read: 'never'; write a real date and time as YYYY-MM-DD HH:MM:SS, or "

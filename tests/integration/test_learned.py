@@ -43,7 +43,9 @@ def same(ours, theirs):
 
 def shuffled(events, seed=0):
     order = np.random.default_rng(seed).permutation(len(events.frame))
-    return Events(events.frame[order].with_columns(row=pl.int_range(pl.len(), dtype=pl.UInt32))), order
+    return Events(
+        events.frame[order].with_columns(row=pl.int_range(pl.len(), dtype=pl.UInt32))
+    ), order
 
 
 def test_every_scan_has_scores_from_0_to_100(report):
@@ -156,7 +158,11 @@ def test_train_detect_evaluate(tmp_path, simulated):
     assert "wrote artifact" in trained.stdout
     card = json.loads((out / "card.json").read_text())
     assert card["about"]["data"]["items"] > 2_900
-    assert sorted(path.name for path in out.iterdir()) == ["arrays.npz", "card.json", "network.onnx"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "arrays.npz",
+        "card.json",
+        "network.onnx",
+    ]
 
     verdicts = tmp_path / "verdicts.parquet"
     found = run("detect", log, "--sites", sites, "--artifacts", out, "--out", verdicts,
@@ -198,5 +204,9 @@ def test_a_log_that_is_mostly_suspect_is_refused(tmp_path):
     settings = read_settings({}, sites=str(tmp_path / "sites.csv"), artifacts="none")
     engine = wiring.engine(settings)
     events = wiring.read_events(tmp_path / "scans.tsv", settings, engine.network.sites)
-    with pytest.raises(TrainingError, match="of the items suspect; what is normal can't be learned"):
-        wiring.train(engine.learned_from(events), events, tmp_path, lambda *_: None, seed=0, epochs=1)
+    with pytest.raises(
+        TrainingError, match="of the items suspect; what is normal can't be learned"
+    ):
+        wiring.train(
+            engine.learned_from(events), events, tmp_path, lambda *_: None, seed=0, epochs=1
+        )

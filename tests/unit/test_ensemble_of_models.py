@@ -92,9 +92,7 @@ def test_without_models_the_highest_rule_is_the_confidence():
     assert decision.anomaly.tolist() == [True, False]
 
 
-@pytest.mark.parametrize(
-    ("rule", "first"), [(70.0, "locErr"), (69.0, "model"), (30.0, "model")]
-)
+@pytest.mark.parametrize(("rule", "first"), [(70.0, "locErr"), (69.0, "model"), (30.0, "model")])
 def test_the_deciding_claim_comes_first(rule, first):
     claims = pl.DataFrame([claim(4, "locErr", rule)], schema=FOUND, orient="row")
     told = [[Told("it came late", "in 3 h", "sooner", Cause.ITEM)]]

@@ -25,25 +25,27 @@ def findings(found=(), **scores):
 def test_the_highest_score_decides_and_null_is_no_score():
     one = findings([(1, "jump", 70)], jumpScore=[0, 70, None, None])
     two = findings([(1, "locErr", 30)], locErrScore=[0, 30, 20, None])
-    final, told = combine([one, two], 4)
-    assert final.to_list() == [0, 70, 20, None]
-    assert final.name == "finalConfidence"
-    assert told.select("row", "kind").rows() == [(1, "jump"), (1, "locErr")]
+    decision = combine({"one": one, "two": two}, 4)
+    assert decision.confidence.to_list() == [0, 70, 20, None]
+    assert decision.confidence.name == "finalConfidence"
+    assert decision.anomaly.tolist() == [False, True, True, False]
+    assert decision.claims.select("row", "kind").rows() == [(1, "jump"), (1, "locErr")]
 
 
 def test_equal_claims_keep_the_order_of_the_detectors():
     one = findings([(3, "b", 50), (1, "a", 20)], aScore=[0], bScore=[0])
     two = findings([(1, "c", 20), (1, "d", 90)], cScore=[0])
-    _, told = combine([one, two], 1)
+    told = combine({"one": one, "two": two}, 1).claims
     assert told.select("row", "kind").rows() == [(1, "d"), (1, "a"), (1, "c"), (3, "b")]
 
 
 @pytest.mark.parametrize("count", [0, 3])
 def test_where_nobody_answered_nothing_is_decided(count):
-    final, told = combine([], count)
-    assert final.to_list() == [None] * count
-    assert told.schema == FOUND
-    assert len(told) == 0
+    decision = combine({}, count)
+    assert decision.confidence.to_list() == decision.combined.to_list() == [None] * count
+    assert not decision.anomaly.any()
+    assert decision.claims.schema == FOUND
+    assert len(decision.claims) == 0
 
 
 def test_an_explanation_tells_every_claim_and_takes_the_rest_from_the_first():

@@ -75,7 +75,15 @@ def test_both_profiles_judge_and_an_unknown_one_is_refused():
     demo = engine(Settings(rules="source"))
     assert len(demo.detectors()[0].rules) == len(demo.detectors("source")[0].rules) == 5
     assert len(demo.detectors("default")[0].rules) == 7
-    assert demo.detectors("default") is demo.detectors("default")  # put together once
+    assert demo.detectors("default")[0] is demo.detectors("default")[0]  # put together once
+
+
+def test_learned_detectors_judge_beside_the_rules_unless_told_otherwise():
+    demo = engine(Settings())
+    assert [one.name for one in demo.detectors()] == ["rules", "lstm", "svm"]
+    assert [one.name for one in demo.detectors(ml=False)] == ["rules"]
+    assert [one.name for one in demo.detectors("source")] == ["rules"]
+    assert [one.name for one in engine(Settings(artifacts="none")).detectors()] == ["rules"]
 
 
 def code(company, serial=1):

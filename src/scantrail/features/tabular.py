@@ -56,5 +56,6 @@ def tabular(coded: Coded, usual: Usual) -> npt.NDArray[np.float32]:
         "read_again": 3.0 * np.maximum(whom.run - 1, 0),
         "late_again": np.where(whom.again, np.maximum(gap, 0) ** 2, 0.0),
     }
-    table = np.stack([columns[name] for name in TABULAR], axis=1)
-    return np.minimum(table, CEILING).astype(np.float32)
+    table = np.stack([columns[name] for name in TABULAR], axis=1).astype(np.float32)
+    np.minimum(table, CEILING, out=table)
+    return table

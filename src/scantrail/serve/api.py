@@ -49,9 +49,7 @@ Profile = Annotated[
 Detail = Annotated[
     Literal["found", "all"], Query(description="`all` answers every event, found or not.")
 ]
-Learned = Annotated[
-    Literal["true", "false"], Query(description="`false` answers by rules alone.")
-]
+Learned = Annotated[Literal["true", "false"], Query(description="`false` answers by rules alone.")]
 Most = Annotated[int, Query(ge=1, le=100_000, description="At most so many.")]
 
 

@@ -35,6 +35,7 @@ _Int64 = Annotated[
     ),
 ]
 _Whole = Annotated[int, BeforeValidator(_no_boolean)]
+_Score = Annotated[float, Field(ge=0, le=100)]
 _Number = Annotated[float, BeforeValidator(_no_boolean), Field(allow_inf_nan=False)]
 
 EXAMPLE_RECORD: Final[dict[str, Any]] = {
@@ -46,6 +47,7 @@ EXAMPLE_RECORD: Final[dict[str, Any]] = {
     "event_time": "2025-08-14 21:03:38",
     "file_id": 3,
 }
+_UNUSUAL: Final = "it was scanned at an unusual hour: 3:00 (rarer than 0.02% of scans)"
 EXAMPLE_ANSWER: Final[dict[str, Any]] = {
     "fileId": 3,
     "EventHistory": [
@@ -54,13 +56,32 @@ EXAMPLE_ANSWER: Final[dict[str, Any]] = {
             "evtOrderErr": True,
             "evtOrderErrScore": 70.0,
             "epcCode": EXAMPLE_RECORD["epc_code"],
+            "lstmSequenceScore": 41.17,
+            "svmOutlierScore": 12.9,
+            "mlCombinedScore": 36.52,
             "finalConfidence": 70.0,
             "primaryAnomaly": "evtOrderErr",
             "cause": "data",
             "explanation": "suspect evtOrderErr: came in at location 1013 (2025-08-16 22:47:39) "
             "after it had gone out there (2025-08-16 22:08:39), without coming in before",
             "expected": "W_Stock_Inbound before W_Stock_Outbound",
-        }
+        },
+        {
+            "eventId": 312,
+            "model": True,
+            "modelScore": 71.84,
+            "epcCode": EXAMPLE_RECORD["epc_code"],
+            "lstmSequenceScore": 60.47,
+            "svmOutlierScore": 75.74,
+            "mlCombinedScore": 71.84,
+            "finalConfidence": 71.84,
+            "primaryAnomaly": "model",
+            "cause": "item",
+            "explanation": f"unusual: {_UNUSUAL}",
+            "expected": "usual next: W_Stock_Outbound (97%); it would be ordinary at the site's "
+            "usual hours",
+            "mlExplanation": _UNUSUAL,
+        },
     ],
     "epcAnomalyStats": [
         {
@@ -81,6 +102,16 @@ EXAMPLE_ANSWER: Final[dict[str, Any]] = {
         "epcDupCount": 0,
         "locErrCount": 0,
     },
+    "mlSummaryStats": {
+        "totalMLAnomalies": 1,
+        "lstmDetections": 0,
+        "svmDetections": 1,
+        "ruleOnlyDetections": 1,
+        "mlOnlyDetections": 1,
+        "averageConfidence": 70.92,
+    },
+    "degraded": [],
+    "modelVersions": {"rules": "82f3332d1e95", "lstm": "a3c5aade6bdd", "svm": "a3c5aade6bdd"},
 }
 
 
@@ -135,24 +166,66 @@ class RejectedRecord(BaseModel):
     reason: str
 
 
+class FoundEvent(BaseModel):
+    """A suspect event; with `detail=all` any event. What is not known is left out, never null.
+
+    `eventId` is followed, for each kind found, by `<kind>: true` and `<kind>Score` (0-100). Kinds
+    are epcFake, evtOrderErr, epcDup, locErr, jump, afterSale, missedScan, or, where learned
+    detectors alone found it, model.
+    """
+
+    model_config = ConfigDict(
+        extra="allow", json_schema_extra={"example": EXAMPLE_ANSWER["EventHistory"][1]}
+    )
+
+    eventId: int | str | None = Field(description="As the record gives it.")
+    epcCode: str | None = None
+    lstmSequenceScore: _Score | None = Field(
+        default=None, description="How surprising the scan is after the earlier ones of its item."
+    )
+    svmOutlierScore: _Score | None = Field(
+        default=None, description="How far the scan is from usual ones."
+    )
+    mlCombinedScore: _Score | None = Field(
+        default=None, description="Both together; an alarm from 65 on, unless set otherwise."
+    )
+    finalConfidence: _Score | None = Field(default=None, description="Rules and models together.")
+    primaryAnomaly: str | None = Field(default=None, description="The kind that decides.")
+    cause: str | None = Field(default=None, description="item, scanner, data or partner file.")
+    explanation: str | None = Field(default=None, description="Every claim, with its values.")
+    expected: str | None = Field(default=None, description="What should have come instead.")
+    mlExplanation: str | None = Field(
+        default=None, description="What is unusual, where learned detectors raise an alarm."
+    )
+
+
+class LearnedSummary(BaseModel):
+    """What learned detectors found in a file, and what they added to rules."""
+
+    totalMLAnomalies: int = Field(description="Events that they raise an alarm for together.")
+    lstmDetections: int = Field(description="Events whose `lstmSequenceScore` is an alarm.")
+    svmDetections: int = Field(description="Events whose `svmOutlierScore` is an alarm.")
+    ruleOnlyDetections: int = Field(description="Suspect events without such an alarm.")
+    mlOnlyDetections: int = Field(description="Suspect events that no rule found.")
+    averageConfidence: _Score = Field(description="Mean `finalConfidence` of suspect events.")
+
+
 class DetectionAnswer(BaseModel):
     """What was found in one file; several files are answered by a list of these."""
 
     model_config = ConfigDict(json_schema_extra={"example": EXAMPLE_ANSWER})
 
     fileId: int
-    EventHistory: list[dict[str, Any]] = Field(
-        description="Suspect events in input order: `eventId`, then for each kind found "
-        "`<kind>: true` and `<kind>Score` (0-100), then epcCode, finalConfidence, primaryAnomaly, "
-        "cause (item, scanner, data, partner file), explanation, expected."
-    )
+    EventHistory: list[FoundEvent] = Field(description="Suspect events in input order.")
     epcAnomalyStats: list[EpcCounters]
     fileAnomalyStats: Counters
-    mlSummaryStats: dict[str, float] | None = None
+    mlSummaryStats: LearnedSummary | None = None
     degraded: list[str] | None = Field(
         default=None, description="Detectors that did not answer; their scores are unknown."
     )
-    modelVersions: dict[str, str] | None = None
+    modelVersions: dict[str, str] | None = Field(
+        default=None, description="Detectors that were asked, with the version of each."
+    )
     rejected: list[RejectedRecord] | None = Field(
         default=None, description="Only if there are any."
     )

@@ -33,8 +33,8 @@ def export(network: Network, path: Path) -> None:
     """Write `network` to `path`.
 
     The graph takes `codes` `[B, T, K]` int64, `numerics` `[B, T, D]` and `times` `[B, T, M]`
-    float32, and gives `scores` and `expected` `[B, T, H]` and each head's prediction `[B, T, …]` by its name,
-    float32. Inputs of width 0 are not part of it.
+    float32, and gives `scores` and `expected` `[B, T, H]` and each head's prediction
+    `[B, T, …]` by its name, float32. Inputs of width 0 are not part of it.
 
     Raises:
         TrainingError: If the graph can't be written or does not agree with torch.

@@ -1,4 +1,4 @@
-"""From a company's own log to an artifact, on one screen: split, learn, calibrate, measure, write."""
+"""From a company's own log to an artifact: split, learn, calibrate, measure, write."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from scantrail.calibration import Calibration, highest_per_item, to_evidence, to
 from scantrail.detectors.lstm.detector import LstmDetector
 from scantrail.detectors.lstm.encoding import encode, spec_of
 from scantrail.detectors.svm.detector import SvmDetector
+from scantrail.detectors.svm.model import SvmModel
 from scantrail.detectors.svm.storage import to_arrays
 from scantrail.ensemble import Combination
 from scantrail.errors import TrainingError
@@ -30,13 +31,14 @@ from scantrail.features.usual import Usual
 from scantrail.training.checkpoint import Epoch
 from scantrail.training.dataset import Split, digest, presumed_normal, split
 from scantrail.training.export import export
-from scantrail.training.fit import Fitted, FitSettings, fit
+from scantrail.training.fit import FitSettings, Fitted, fit
 from scantrail.training.svm import SvmSettings, fit_svm
 from scantrail.vocabulary.protocols import Journeys
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
+_CHECKPOINT: Final = "training.checkpoint"
 _UNSAID: Final = "unsaid"  # the version of detectors that are not yet written
 _ORDINARY: Final = 1.7  # evidence; what models find stranger may be no honest item
 _CHECKED_RATES: Final = (0.1, 0.01, 0.001)
@@ -91,65 +93,105 @@ def train(
     """
     progress("splitting", 0.0)
     parts = split(journeys, settings.seed)
-    highest = rule_scores.max_horizontal()
-    normal = presumed_normal(journeys, highest, settings.normal_below)
+    normal = presumed_normal(journeys, rule_scores.max_horizontal(), settings.normal_below)
     _refuse_odd_logs(journeys, normal, settings)
-    known = Vocabulary.learn(journeys)
-    coded = code(journeys, known)
-    learn_from = _events_of(coded, np.intersect1d(parts.train, normal))
+    learned = _learn(journeys, parts, normal, folder, settings, progress)
 
-    progress("learning what is usual", 0.02)
-    usual = Usual.learn(coded, known, learn_from)
-    matrix = tabular(coded, usual)
-    svm = fit_svm(matrix[learn_from], list(TABULAR), seed=settings.seed, settings=settings.svm)
-
-    fitted = _fit_lstm(coded, known, parts, normal, folder, settings, progress)
     progress("calibrating", 0.9)
-    network = _exported(fitted)
-    unscaled = _identity()
-    lstm = LstmDetector(known, fitted.network.spec, network, unscaled, _UNSAID)
-    one = SvmDetector(known, usual, svm.model, unscaled, _UNSAID)
-    raw = {"lstm": lstm.raw(journeys), "svm": one.raw(journeys)}
-    calibrations = _calibrated(raw, coded.item, np.intersect1d(parts.valid, normal), settings)
-    held_out = np.union1d(parts.valid, parts.test)
-    rules = _rule_shares(rule_scores, _ml_evidence(raw, calibrations, settings), coded.item, held_out)
+    network, item = _exported(learned.fitted), learned.coded.item
+    raw = _raw(journeys, learned, network)
+    calibrations = _calibrated(raw, item, np.intersect1d(parts.valid, normal), settings)
+    ml = _ml_evidence(raw, calibrations, settings)
+    rules = _rule_shares(rule_scores, ml, item, np.union1d(parts.valid, parts.test))
 
     progress("measuring", 0.95)
-    arrays, svm_meta = to_arrays(svm.model)
-    card = Card(
-        format=FORMAT,
-        features=features_fingerprint(),
-        created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        vocabulary=known,
-        network=fitted.network.spec,
-        svm=svm_meta,
-        weights=settings.weights,
-        rules=rules,
-        about={
-            "data": {
-                "digest": digest(journeys.events),
-                "events": len(coded),
-                "items": len(journeys.codes),
-                "parts": parts.sizes(),
-                "left_out": len(journeys.codes) - len(normal),
-            },
-            "code": installed("scantrail"),
-            "python": platform.python_version(),
-            "seed": settings.seed,
-            "settings": msgspec.to_builtins(settings),
-            "history": [_told(epoch) for epoch in fitted.history],
-            "best_epoch": fitted.best_epoch,
-            "seen_rates": _seen_rates(raw, calibrations, coded.item,
-                                      np.intersect1d(parts.test, normal), settings),
-        },
-    )  # fmt: skip
-    write_artifact(folder, card, (network, usual, arrays, calibrations))
+    seen = _seen_rates(raw, calibrations, item, np.intersect1d(parts.test, normal), settings)
+    about = _about(journeys, parts, normal, learned.fitted, settings) | {"seen_rates": seen}
+    arrays, svm = to_arrays(learned.svm)
+    card = _card(learned, svm, rules, about, settings)
+    write_artifact(folder, card, (network, learned.usual, arrays, calibrations))
     (folder / _CHECKPOINT).unlink(missing_ok=True)
     progress("done", 1.0)
     return Trained(card, folder)
 
 
-_CHECKPOINT: Final = "training.checkpoint"
+@dataclass(frozen=True, slots=True)
+class _Learned:
+    """Everything that the detectors are made of, but their calibrations."""
+
+    known: Vocabulary
+    coded: Coded
+    usual: Usual
+    svm: SvmModel
+    fitted: Fitted
+
+
+def _learn(
+    journeys: Journeys,
+    parts: Split,
+    normal: Ints,
+    folder: Path,
+    settings: TrainSettings,
+    progress: Callable[[str, float], None],
+) -> _Learned:
+    progress("learning what is usual", 0.02)
+    known = Vocabulary.learn(journeys)
+    coded = code(journeys, known)
+    train_on = _events_of(coded, np.intersect1d(parts.train, normal))
+    usual = Usual.learn(coded, known, train_on)
+    matrix = tabular(coded, usual)[train_on]
+    svm = fit_svm(matrix, list(TABULAR), seed=settings.seed, settings=settings.svm)
+    fitted = _fit_lstm(coded, known, parts, normal, folder, settings, progress)
+    return _Learned(known, coded, usual, svm.model, fitted)
+
+
+def _raw(journeys: Journeys, learned: _Learned, network: bytes) -> dict[str, Floats]:
+    """What the detectors say of every event before they are calibrated."""
+    known, plain = learned.known, _identity()
+    lstm = LstmDetector(known, learned.fitted.network.spec, network, plain, _UNSAID)
+    svm = SvmDetector(known, learned.usual, learned.svm, plain, _UNSAID)
+    return {"lstm": lstm.raw(journeys), "svm": svm.raw(journeys)}
+
+
+def _card(
+    learned: _Learned,
+    svm: dict[str, Any],
+    rules: dict[str, list[tuple[float, float]]],
+    about: dict[str, Any],
+    settings: TrainSettings,
+) -> Card:
+    return Card(
+        format=FORMAT,
+        features=features_fingerprint(),
+        created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        vocabulary=learned.known,
+        network=learned.fitted.network.spec,
+        svm=svm,
+        weights=settings.weights,
+        rules=rules,
+        about=about,
+    )
+
+
+def _about(
+    journeys: Journeys, parts: Split, normal: Ints, fitted: Fitted, settings: TrainSettings
+) -> dict[str, Any]:
+    """What a person may want to know of an artifact."""
+    return {
+        "data": {
+            "digest": digest(journeys.events),
+            "events": len(journeys.events),
+            "items": len(journeys.codes),
+            "parts": parts.sizes(),
+            "left_out": len(journeys.codes) - len(normal),
+        },
+        "code": installed("scantrail"),
+        "python": platform.python_version(),
+        "seed": settings.seed,
+        "settings": msgspec.to_builtins(settings),
+        "history": [_told(epoch) for epoch in fitted.history],
+        "best_epoch": fitted.best_epoch,
+    }
 
 
 def _refuse_odd_logs(journeys: Journeys, normal: Ints, settings: TrainSettings) -> None:
@@ -259,7 +301,8 @@ def _rule_shares(
         counts = [(highest >= level).sum() + 1 for level in levels]
         total = int(ordinary.sum()) + 1
         shares[column.name] = [
-            (float(level), float(count / total)) for level, count in zip(levels, counts, strict=True)
+            (float(level), float(count / total))
+            for level, count in zip(levels, counts, strict=True)
         ]
     return shares
 

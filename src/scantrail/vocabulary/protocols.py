@@ -73,8 +73,8 @@ class Findings:
 class Told(NamedTuple):
     """What a learned detector says of one suspect event.
 
-    `reason`: what is strange, with values. `expected`: what should have come. `normal`: the smallest
-    change that would make the event an ordinary one. Each may be empty.
+    `reason`: what is strange, with values. `expected`: what should have come. `normal`: the
+    smallest change that would make the event an ordinary one. Each may be empty.
     """
 
     reason: str

@@ -1,4 +1,4 @@
-"""Coded scans as the sequences that the network reads, and its surprises as one number per event."""
+"""Coded scans as the sequences that the network reads; its surprises as one number per event."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _HIGHEST: Final = 25.0  # nats; one head alone needs to say no more
 
 
 def spec_of(known: Vocabulary, *, hidden: int = 64, attention: bool = True) -> NetworkSpec:
-    """The network over a vocabulary: what comes next, where, with whom, at what hour, after how long.
+    """The network over a vocabulary: what comes next, where, with whom, at what hour, how late.
 
     Each head sees, in the manner of the chain rule, what the heads before it predict.
     """
@@ -81,7 +81,9 @@ def encode(coded: Coded) -> Sequences:
     )
 
 
-def nats(scores: npt.NDArray[np.float32], expected: npt.NDArray[np.float32], coded: Coded) -> Floats:
+def nats(
+    scores: npt.NDArray[np.float32], expected: npt.NDArray[np.float32], coded: Coded
+) -> Floats:
     """One surprise per event, (n,) float64, in nats; NaN where the network cannot judge.
 
     Surprise beyond what the network itself expected counts: where anything may happen, little is

@@ -64,19 +64,16 @@ def told(
 def _value(coded: Coded, place: int, name: str) -> str:
     """The value behind a feature, where people know it by another than nats."""
     whom = coded.with_whom
-    if name in {"slow", "fast"}:
-        hours = whom.hours[place]
-        return f": {hours:.1f} h" if hours < 48 else f": {hours / 24:.1f} days"
-    if name == "alone":
-        return f": {whom.here[place]} together, {whom.came_with[place]} before"
-    if name == "left_behind":
-        return f": {whom.left_before[place]:.0%} of {whom.came_with[place]}"
-    if name == "missed_together":
-        return f": {whom.alike[place]} of {whom.here[place]}"
-    if name == "read_again":
-        return f": {whom.run[place] + 1} times"
-    if name == "late_again":
-        return f": {whom.gap[place] * 60:.0f} minutes later"
-    if name == "hour":
-        return f": {coded.clock[place] % 24}:00"
-    return ""
+    hours = whom.hours[place]
+    took = f": {hours:.1f} h" if hours < 48 else f": {hours / 24:.1f} days"
+    values = {
+        "slow": took,
+        "fast": took,
+        "alone": f": {whom.here[place]} together, {whom.came_with[place]} before",
+        "left_behind": f": {whom.left_before[place]:.0%} of {whom.came_with[place]}",
+        "missed_together": f": {whom.alike[place]} of {whom.here[place]}",
+        "read_again": f": {whom.run[place] + 1} times",
+        "late_again": f": {whom.gap[place] * 60:.0f} minutes later",
+        "hour": f": {coded.clock[place] % 24}:00",
+    }
+    return values.get(name, "")
