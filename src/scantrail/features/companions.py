@@ -1,8 +1,8 @@
-"""With whom an item moves: what was scanned at the same place, in the same step, in the same second.
+"""With whom an item moves: what was scanned at the same place, step and second.
 
-Goods travel in batches, and a batch shares its scans. What a whole batch does together (a rare lane,
-a slow day) says little about any one item of it; what an item does alone, while those that it came
-with do something else, says much. Only scans up to the event's own instant are looked at.
+Goods travel in batches, and a batch shares its scans. What a whole batch does together (a rare
+lane, a slow day) says little about any one item of it; what an item does alone, while those that it
+came with do something else, says much. Only scans up to the event's own instant are looked at.
 """
 
 from __future__ import annotations
