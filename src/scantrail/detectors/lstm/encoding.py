@@ -103,10 +103,11 @@ def nats(
     step, site, with_whom, clock, hours = beyond.T
     # the same reader, the same moment: a read again is only judged by coming, and by its time
     move = ~whom.again
-    aspects = (site * move, clock * move, with_whom * (move & (whom.before >= 0)), hours)
-    shared = np.sqrt(sum(aspect**2 for aspect in aspects)) / whom.shared
+    aspects = np.stack((site * move, clock * move, with_whom * (move & (whom.before >= 0)), hours))
+    shared: Floats = np.sqrt((aspects**2).sum(axis=0)) / whom.shared
     own = _STEP_WEIGHT * np.where(move, step / np.maximum(whom.alike, 1), _repeated(step, whom))
-    return np.where(coded.step == UNKNOWN, np.nan, np.maximum(own, shared))
+    highest: Floats = np.where(coded.step == UNKNOWN, np.nan, np.maximum(own, shared))
+    return highest
 
 
 def _repeated(values: Floats, whom: Companions) -> Floats:
