@@ -104,7 +104,8 @@ def nats(
     # the same reader, the same moment: a read again is only judged by coming, and by its time
     move = ~whom.again
     aspects = np.stack((site * move, clock * move, with_whom * (move & (whom.before >= 0)), hours))
-    shared: Floats = np.sqrt((aspects**2).sum(axis=0)) / whom.shared
+    together: Floats = np.sqrt((aspects**2).sum(axis=0))
+    shared = together / whom.shared
     own = _STEP_WEIGHT * np.where(move, step / np.maximum(whom.alike, 1), _repeated(step, whom))
     highest: Floats = np.where(coded.step == UNKNOWN, np.nan, np.maximum(own, shared))
     return highest
@@ -113,7 +114,8 @@ def nats(
 def _repeated(values: Floats, whom: Companions) -> Floats:
     """Sum of the values over the repeats in a row up to each event; 0 for moves."""
     total = np.cumsum(np.where(whom.again, values, 0.0))
-    return total - total[np.arange(len(values)) - whom.run]
+    since: Floats = total - total[np.arange(len(values)) - whom.run]
+    return since
 
 
 def by_head(scores: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> Floats:
