@@ -50,7 +50,7 @@ def spec_of(known: Vocabulary, *, hidden: int = 64, attention: bool = True) -> N
             DensityHead("hours", 5, ("step", "site", "company")),
         ),
         hidden=hidden,
-        dropout=0.2,
+        dropout=0.3,
         attention=attention,
     )
 
