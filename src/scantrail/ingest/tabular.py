@@ -148,8 +148,8 @@ def _parse(source: Path | bytes, layout: _Layout, skip: int) -> pl.DataFrame | N
     for id_type in (pl.Int64(), pl.String()):
         try:
             frame = _parse_as(source, layout, skip, id_type)
-        except pl.exceptions.PolarsError:
-            continue
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+            continue  # an odd file may even make Polars panic; it is then read line by line
         beyond = frame.drop_in_place(str(len(layout.header)))
         frame.columns = sorted(layout.columns, key=layout.columns.__getitem__)
         return frame if beyond.null_count() == len(beyond) else None

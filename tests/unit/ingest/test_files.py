@@ -20,17 +20,21 @@ def _write(folder: Path, data: bytes, name: str = "log.csv") -> Path:
 def _zip() -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr(zipfile.ZipInfo("notes.txt"), "no log")  # which holds no time of day
+        archive.writestr(zipfile.ZipInfo("notes.txt"), "no log")  # without the time of day
     return packed.getvalue()
+
+
+def _gzip(data: bytes) -> bytes:
+    return gzip.compress(data, mtime=0)  # a test's name must be the same in every process
 
 
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
         (b"", "is empty; expected a scan log with a header line"),
-        (gzip.compress(b"", mtime=0), "is empty; expected a scan log with a header line"),
+        (_gzip(b""), "is empty; expected a scan log with a header line"),
         (_zip(), "is a zip archive (or a spreadsheet); unpack it, or export it as CSV"),
-        (gzip.compress(_zip(), mtime=0), "is a zip archive (or a spreadsheet); unpack it, or export it as CSV"),
+        (_gzip(_zip()), "is a zip archive (or a spreadsheet); unpack it, or export it as CSV"),
         (b"%PDF-1.7", "is a PDF; export the log as CSV"),
         (b"\xd0\xcf\x11\xe0\xa1", "is an old spreadsheet; export it as CSV"),
         (b"\x89PNG\r\n", "is a picture; give the scan log itself"),
