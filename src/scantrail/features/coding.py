@@ -127,4 +127,5 @@ def _sites(journeys: Journeys, known: Sequence[int]) -> Ints:
     place = {location: code for code, location in enumerate(known, start=1)}
     listed = [place.get(location, 0) for location in journeys.names["location_id"]]
     table = np.array([*listed, 0], np.int64)  # the last is for places that are not listed
-    return table[journeys.linked["site"].fill_null(-1).to_numpy()]
+    sites: Ints = table[journeys.linked["site"].fill_null(-1).to_numpy()]
+    return sites

@@ -61,7 +61,8 @@ def tabular(coded: Coded, usual: Usual) -> npt.NDArray[np.float32]:
         "late_again": np.where(whom.again, np.maximum(gap, 0) ** 2, 0.0),
     }
     table = np.stack([columns[name] for name in TABULAR], axis=1)
-    return np.minimum(table, CEILING).astype(np.float32)
+    kept: npt.NDArray[np.float32] = np.minimum(table, CEILING).astype(np.float32)
+    return kept
 
 
 def _against_clock(odds: Floats, here: Ints) -> Floats:

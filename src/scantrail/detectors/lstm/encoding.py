@@ -112,7 +112,8 @@ def nats(
 def _repeated(values: Floats, whom: Companions) -> Floats:
     """Sum of the values over the repeats in a row up to each event; 0 for moves."""
     total = np.cumsum(np.where(whom.again, values, 0.0))
-    return total - total[np.arange(len(values)) - whom.run]
+    summed: Floats = total - total[np.arange(len(values)) - whom.run]
+    return summed
 
 
 def by_head(scores: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> Floats:
