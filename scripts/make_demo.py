@@ -1,6 +1,7 @@
-"""Make the bundled demo data again: the network that the service knows, and a sample log.
+"""Make the bundled demo data again: the network, a sample log, and what was learned from the chain.
 
-Run from the project's root: `.venv/bin/python scripts/make_demo.py`.
+Needs what training needs (`make train`), and some minutes. Run from the project's root:
+`.venv/bin/python scripts/make_demo.py`.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from pathlib import Path
 
 import polars as pl
 
-from scantrail import lanes
+from scantrail import lanes, wiring
 from scantrail.settings import Settings
 from scantrail.simulate import SimulationConfig, simulate, write
-from scantrail.wiring import DEMO, Engine, network_at, read_events
+from scantrail.wiring import DEMO, DEMO_ARTIFACT, Engine, network_at, read_events
 
 HISTORY = SimulationConfig(epcs=50_000, seed=20250701, anomaly_rate=0.01)
+LEARNED = SimulationConfig(epcs=100_000, seed=20250703, anomaly_rate=0.01)
 SAMPLE = SimulationConfig(epcs=4_000, seed=20250702)
 SHOWN = ("epcFake", "epcDup", "jump", "evtOrderErr", "locErr", "afterSale")
 
@@ -24,11 +26,25 @@ def main() -> None:
     """Write everything into the package's demo folder."""
     folder = Path("out/demo")
     write(simulate(HISTORY), folder)
-    settings = Settings()
+    settings = Settings(artifacts="none")
     engine = Engine(settings, network_at(folder / "sites.csv"))
     events = read_events(folder / "scans.tsv", settings, engine.network.sites)
     lanes.write_network(engine.learned_from(events).network, DEMO)
     (DEMO / "sample.json").write_text(sample(), encoding="utf-8")
+    learn(settings)
+
+
+def learn(settings: Settings) -> None:
+    """Train the bundled artifact."""
+    folder = Path("out/demo-learned")
+    write(simulate(LEARNED), folder)
+    engine = wiring.engine(settings)
+    events = read_events(folder / "scans.tsv", settings, engine.network.sites)
+    wiring.train(engine, events, DEMO_ARTIFACT, _progress, seed=0, epochs=4)
+
+
+def _progress(what: str, share: float) -> None:
+    print(f"{share:4.0%} {what}", flush=True)
 
 
 def sample() -> str:

@@ -175,7 +175,7 @@ def train(
     ],
     zone: Zone = None,
     seed: Annotated[int, typer.Option(help="The same seed and log give the same artifact.")] = 0,
-    epochs: Annotated[int, typer.Option(min=1, max=200, help="Passes over the log.")] = 8,
+    epochs: Annotated[int, typer.Option(min=1, max=200, help="Passes over a long log.")] = 4,
 ) -> None:
     r"""Learn what is normal from your own log, without labels; a few anomalies in it do no harm.
 

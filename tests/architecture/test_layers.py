@@ -56,6 +56,11 @@ def test_the_contracts_hold(house):
         ("features/travel.py", "import onnxruntime", "Only detectors run ONNX"),
         ("wiring.py", "import scantrail.training.fit", "What scores never reaches what trains"),
         (
+            "detectors/svm/model.py",
+            "import sklearn",
+            "Scoring needs neither torch nor scikit-learn",
+        ),
+        (
             "serve/views.py",
             "import scantrail.stores.memory",
             "Only wiring picks readers and stores",

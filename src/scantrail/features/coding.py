@@ -1,4 +1,4 @@
-"""Scans as small whole numbers, which learned detectors count and embed; 0 is "unknown"."""
+"""Scans as small whole numbers: what learned detectors count and embed; 0 is "unknown"."""
 
 from __future__ import annotations
 
@@ -61,7 +61,8 @@ class Coded:
     """Linked events as numbers, (n,) each, in journey order.
 
     `clock` is the local hour (0-23), plus 24 on a Saturday and 48 on a Sunday. `position` counts
-    the item's events from 0. `codes` names the item's place in `journeys.codes`.
+    the item's events from 0. `item` is its place in `journeys.codes`. `second` and `local` count
+    seconds since 1970-01-01 00:00, of UTC and of the site's wall clock.
     """
 
     site: Ints
@@ -72,6 +73,7 @@ class Coded:
     position: Ints
     item: Ints
     second: Ints
+    local: Ints
     with_whom: Companions
 
     def __len__(self) -> int:
@@ -103,6 +105,7 @@ def _code(journeys: Journeys, known: Vocabulary) -> Coded:
         position=linked["position"].to_numpy().astype(np.int64),
         item=item,
         second=linked["time"].to_physical().to_numpy() // 1_000_000,
+        local=local,
         with_whom=with_whom,
     )
 

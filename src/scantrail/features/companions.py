@@ -1,4 +1,4 @@
-"""With whom an item moves: what was scanned at the same place, in the same step and second.
+"""With whom an item moves: what was scanned at the same place, step and second.
 
 Goods travel in batches, and a batch shares its scans. What a whole batch does together (a rare
 lane, a slow day) says little about any one item of it; what an item does alone, while those that it

@@ -10,6 +10,9 @@ import numpy.typing as npt
 from scantrail.features.coding import Coded
 from scantrail.features.usual import Usual
 
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
 #: The columns, and what each says to people.
 TABULAR: Final = {
     "alone": "its company left or stayed without it",
@@ -29,6 +32,8 @@ TABULAR: Final = {
 
 #: Nats beyond which more is no stranger: no single aspect outweighs all others together.
 CEILING: Final = 15.0
+_EVEN: Final = 5.0  # what even odds of a wrong clock are worth
+_CLOCK: Final = 9.0  # and the highest odds: they concern a whole site, hardly one of its items
 
 
 def tabular(coded: Coded, usual: Usual) -> npt.NDArray[np.float32]:
@@ -51,11 +56,15 @@ def tabular(coded: Coded, usual: Usual) -> npt.NDArray[np.float32]:
         "step": nats["step"] / np.maximum(whom.alike, 1),
         "origin": nats["origin"] / shared,
         "missed_together": usual.missed_together(coded),
-        # what concerns a whole site weighs less against each of its items
-        "clock_ahead": 2.5 * np.log1p(usual.clock_ahead(coded)),
+        "clock_ahead": _against_clock(usual.clock_ahead(coded), whom.here),
         "read_again": 3.0 * np.maximum(whom.run - 1, 0),
         "late_again": np.where(whom.again, np.maximum(gap, 0) ** 2, 0.0),
     }
     table = np.stack([columns[name] for name in TABULAR], axis=1).astype(np.float32)
     np.minimum(table, CEILING, out=table)
     return table
+
+
+def _against_clock(odds: Floats, here: Ints) -> Floats:
+    """Log odds of a wrong clock, shared to some extent among those scanned together."""
+    return np.clip(_EVEN + odds - np.log(here) / 2, 0.0, _CLOCK)

@@ -6,20 +6,20 @@ amount of history allows. What a whole batch does at once is one observation, no
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from scantrail.errors import ArtifactError
+from scantrail.features.clocks import clock_ahead
 from scantrail.features.coding import AGAIN, CLOCKS, STEPS, Coded, Vocabulary
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _STEPS: Final = len(STEPS)
-_MOST_USUAL: Final = 6.0  # nats against a clock that history can excuse
 _BELIEF: Final = 20.0  # observations that a coarser table is worth
 _MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution
 _LEAST_SPREAD: Final = 0.15  # of log hours
@@ -29,11 +29,6 @@ _CAME: Final = np.array([0.5, 1.5, 5.5, 20.0])
 #: Kinds of company: how many go along, by how many of the former companions had left.
 COMPANY: Final = (len(_HERE) + 1) * (len(_LEFT) + 1)
 _KERNEL: Final = {0: 0.3, -1: 0.2, 1: 0.2, -2: 0.1, 2: 0.1, -3: 0.05, 3: 0.05}  # of late days
-_SHIFTS: Final = (2, 3, 4, 5, 6)  # hours that a clock may be ahead
-_LIMIT: Final = 4.0  # nats that one batch, or one day, can add to the case against a clock
-_AGAINST: Final = -0.25
-_ROAD_HOURS: Final = 30.0  # a longer trip says nothing about a clock
-_SHORT: Final = 0.05  # hours; no road is shorter
 
 
 def company(coded: Coded) -> Ints:
@@ -61,7 +56,6 @@ class Usual:
         hours: (sites + 1, steps, 24) batches by hour of day.
         again: (2,) median and spread of the log hours between reads of the same.
         missed: () share of moves that miss a link of the chain.
-        clock_usual: (sites + 1,) what `clock_ahead` may reach with clocks that are right.
     """
 
     steps: Floats
@@ -73,7 +67,6 @@ class Usual:
     hours: Floats
     again: Floats
     missed: Floats
-    clock_usual: Floats
 
     @classmethod
     def learn(
@@ -103,9 +96,7 @@ class Usual:
                          (sites, _STEPS, 24)),
             again=np.array(_middle(gaps) if len(gaps) else (-4.8, 1.0)),
             missed=np.array(skips.mean() if len(skips) else 0.0),
-            clock_usual=np.zeros(sites),
         )  # fmt: skip
-        usual = replace(usual, clock_usual=_usual_case(usual._clock_case(coded), coded, sites))
         return cls.from_arrays(usual.arrays(), known)  # what is stored is what is trained with
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -130,7 +121,6 @@ class Usual:
             "hours": (sites, _STEPS, 24),
             "again": (2,),
             "missed": (),
-            "clock_usual": (sites,),
         }
         for name, shape in shapes.items():
             got = arrays[name].shape if name in arrays else None
@@ -216,100 +206,9 @@ class Usual:
         return np.where(lacking & (many > expected), np.maximum(nats, 0.0), 0.0)
 
     def clock_ahead(self, coded: Coded) -> Floats:
-        """Nats for the site's clock running hours ahead, from all its days so far.
-
-        A running sum of log-likelihood ratios that never falls below 0 (CUSUM; Page 1954): of the
-        hours of the day, and of the hours on the road, which grow by what the clock is ahead. What
-        history itself showed at the same site is taken off.
-        """
-        case = self._clock_case(coded)
-        return np.maximum(case - self.clock_usual[coded.site], 0.0)
-
-    def _clock_case(self, coded: Coded) -> Floats:
-        scans = _batches(coded)
-        scans = scans[(coded.step[scans] > 1) & (coded.site[scans] > 0)]
-        order = scans[np.lexsort((coded.second[scans], coded.site[scans]))]
-        result = np.zeros(len(coded))
-        if not len(order):
-            return result
-        site, days = coded.site[order], coded.second[order] // 86_400
-        at, every = _in_order(site, coded.second[order]), _in_order(coded.site, coded.second)
-        where = np.searchsorted(at, every, "right") - 1
-        ratios = self._hour_ratios(coded, order), self._road_ratios(coded, order)
-        for hours, road in zip(*ratios, strict=True):
-            case = _running_case(site, days, hours + road)
-            case[hours + road < _AGAINST] = 0.0  # this scan itself speaks for a right clock
-            result = np.maximum(result, case[where])
-        known = (coded.site > 0) & (where >= 0) & (site[where] == coded.site)
-        return np.where(known, result, 0.0)
-
-    def _hour_ratios(self, coded: Coded, at: Ints) -> list[Floats]:
-        """Per shift: log-likelihood ratio of the hour of day, shifted against not."""
-        whole = _near(self.hours)
-        pooled = whole.sum(axis=1, keepdims=True) + 0.02
-        pooled /= pooled.sum(axis=2, keepdims=True)
-        count = whole.sum(axis=2, keepdims=True)
-        shares = np.maximum((whole + 10 * pooled) / (count + 10), 1e-3)
-        own = shares[coded.site[at], coded.step[at]]
-        hour, row = coded.clock[at] % 24, np.arange(len(at))
-        return [
-            np.clip(np.log(own[row, (hour - shift) % 24] / own[row, hour]), -_LIMIT, _LIMIT)
-            for shift in _SHIFTS
-        ]
-
-    def _road_ratios(self, coded: Coded, at: Ints) -> list[Floats]:
-        """Per shift: log-likelihood ratio of the hours on the road, shorter by it against not."""
-        middle, spread, _ = (part[at] for part in self._time_table(coded))
-        hours, before = coded.with_whom.hours[at], coded.with_whom.before[at]
-        road = (before >= 0) & (coded.site[before] != coded.site[at]) & (hours < _ROAD_HOURS)
-        hours = np.maximum(np.where(road, hours, 1.0), _SHORT)
-        spread = np.maximum(spread, 0.2)
-        own = np.minimum(((np.log(hours) - middle) / spread) ** 2, 16.0)
-        ratios = []
-        for shift in _SHIFTS:
-            less = np.maximum(hours - shift, _SHORT)
-            other = np.minimum(((np.log(less) - middle) / spread) ** 2, 16.0)
-            ratio = np.clip((own - other) / 2 - np.log(less / hours), -_LIMIT, _LIMIT)
-            ratios.append(np.where(road, ratio, 0.0))
-        return ratios
-
-
-def _usual_case(case: Floats, coded: Coded, sites: int) -> Floats:
-    """Per site, the highest case in history, up to a limit: a wrong clock of old is no excuse."""
-    highest = np.zeros(sites)
-    np.maximum.at(highest, coded.site, case)
-    return np.minimum(highest, _MOST_USUAL)
-
-
-def _running_case(site: Ints, day: Ints, ratio: Floats) -> Floats:
-    """The running case per scan: days before, each capped, plus the capped day so far."""
-    if not len(site):
-        return ratio
-    new_day = np.ones(len(site), bool)
-    new_day[1:] = (site[1:] != site[:-1]) | (day[1:] != day[:-1])
-    number = np.cumsum(new_day) - 1
-    total = np.cumsum(ratio)
-    start = np.flatnonzero(new_day)
-    base = total[start] - ratio[start]
-    today = np.minimum(total - base[number], _LIMIT)  # a right clock is soon believed again
-    last = np.append(start[1:], len(site)) - 1
-    daily = today[last]
-    first = np.ones(len(start), bool)
-    first[1:] = site[start][1:] != site[start][:-1]
-    before = np.zeros(len(start))
-    case = 0.0
-    for i, (new, value) in enumerate(zip(first.tolist(), daily.tolist(), strict=True)):
-        case = 0.0 if new else case
-        before[i] = case
-        case = max(0.0, case + value)
-    # one day alone is a slow day: without earlier evidence, today counts for nothing
-    return np.where(before[number] > 0, np.maximum(before[number] + today, 0.0), 0.0)
-
-
-def _in_order(site: Ints, second: Ints) -> Ints:
-    """A number that orders by site, then time; the same scale for any selection of events."""
-    key: Ints = site * 100_000_000_000 + second
-    return key
+        """Log odds, in nats, that the site's clock runs ahead; see `clocks.clock_ahead`."""
+        middle, spread, count = self._time_table(coded)
+        return clock_ahead(coded, self.hours, np.where(count >= 5, middle, np.nan), spread)
 
 
 def _batches(coded: Coded) -> Ints:
@@ -317,12 +216,6 @@ def _batches(coded: Coded) -> Ints:
     moves = np.flatnonzero(~coded.with_whom.again)
     pair = _pair(coded.with_whom.group, _came_from(coded))[moves]
     return moves[np.unique(pair, return_index=True)[1]]
-
-
-def _near(counts: Floats) -> Floats:
-    """Counts by hour (the last axis), each hour sharing with its neighbours."""
-    near: Floats = 0.5 * counts + 0.25 * (np.roll(counts, 1, -1) + np.roll(counts, -1, -1))
-    return near
 
 
 def _came_from(coded: Coded) -> Ints:

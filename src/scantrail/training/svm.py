@@ -4,24 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.linear_model import SGDOneClassSVM
 from sklearn.svm import OneClassSVM
 
 from scantrail.detectors.svm.model import SvmModel
 from scantrail.detectors.svm.scaling import Floats, Scaling, learn_scaling, unscaled
 from scantrail.errors import InputError
-
-Doubles = NDArray[np.float64]
-
-#: Kernel widths that are tried, as multiples of the median heuristic, tightest first.
-TIGHTNESS: Final = (20.0, 12.0, 8.0, 5.0, 3.0, 2.0, 1.0)
+from scantrail.training.kernel import (
+    TIGHTNESS,
+    Doubles,
+    median_square,
+    pivots,
+    tightest_consistent,
+)
 
 #: Rows per call of gradient descent.
 _PART: Final = 2_000
+
+#: Rows that landmarks are picked from.
+_CANDIDATES: Final = 10_000
+
+#: Share of the kernel's trace that landmarks may leave unexplained before the width is loosened.
+_UNEXPLAINED: Final = 0.03
+
+#: Weight of the bell beyond support, as a share of the mean support of training rows.
+_BELL: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +42,8 @@ class SvmSettings:
         nu: Share of training rows that may lie outside. It ranks; the alarm rate is calibration's.
             One half keeps anomalies among the training rows from drawing the border.
         limit: Where scaled features are cut off.
+        dirty: Share of training rows, the strangest, that a first machine takes out. For data in
+            which far more is wrong than is rare; 0 where rare things are mostly in order.
         exact_rows: Up to so many rows the exact machine is fitted, above it the approximation.
         landmarks: Basis rows of the approximation.
         updates: Least number of gradient steps; small logs are passed over several times.
@@ -41,9 +53,10 @@ class SvmSettings:
     """
 
     nu: float = 0.5
-    limit: float = 3.0
+    limit: float = 10.0
+    dirty: float = 0.0
     exact_rows: int = 5_000
-    landmarks: int = 100
+    landmarks: int = 300
     updates: int = 300_000
     tuning_rows: int = 1_500
     unit: float | None = None
@@ -99,51 +112,24 @@ def fit_svm(
         InputError: Too few rows, or names that don't fit the columns.
     """
     settings = settings or SvmSettings()
-    _refuse(matrix, names)
+    _check(matrix, names)
     rng = np.random.default_rng(seed)
-    scaling, tightness, gamma = _kernel(matrix, settings, rng)
-    exact = len(matrix) <= settings.exact_rows
-    about = {
-        "method": "exact" if exact else "nystroem",
-        "rows": len(matrix),
-        "seed": seed,
-        "gamma": gamma,
-        "tightness": tightness,
-        **asdict(settings),
-    }
-    empty = np.empty((0, len(names)), np.float32)
-    blank = SvmModel(tuple(names), scaling, empty, empty, empty[:, 0], 0.0, about)
-    if exact:
-        return FittedSvm(_exact(blank, matrix, gamma, settings), None, settings)
-    landmarks = scaling.scale(_sample(matrix, settings.landmarks, rng)).astype(np.float64)
-    start = replace(blank, landmarks=landmarks.astype(np.float32), gammas=_widths(landmarks, gamma))
-    passes = -(-settings.updates // len(matrix))
-    return _descend(start, _begin(landmarks, gamma, passes), matrix, settings)
-
-
-def _refuse(matrix: Floats, names: Sequence[str]) -> None:
-    """What nothing can be learned from."""
-    if matrix.ndim != 2 or matrix.shape[1] != len(names):
-        raise InputError(
-            f"a one-class SVM of {len(names)} features needs a matrix of that many columns, "
-            f"got shape {matrix.shape}"
-        )
-    if len(matrix) < 2:
-        raise InputError(
-            f"a one-class SVM needs at least 2 rows to learn from, got {len(matrix)}; "
-            "give it a longer log"
-        )
-
-
-def _kernel(
-    matrix: Floats, settings: SvmSettings, rng: np.random.Generator
-) -> tuple[Scaling, float, float]:
-    """How features are scaled; the kernel's width as a multiple of the usual one, and as gamma."""
+    if settings.dirty:
+        matrix = _cleaned(matrix, settings, rng)
     scaling = learn_scaling(matrix, settings.limit)
-    if settings.unit is not None:
-        return unscaled(scaling), 1.0, 1.0 / (2.0 * settings.unit**2)
-    tuning = scaling.scale(_sample(matrix, settings.tuning_rows, rng)).astype(np.float64)
-    return scaling, *tightest_consistent(tuning, settings.nu, rng)
+    if settings.unit is None:
+        tuning = scaling.scale(_sample(matrix, settings.tuning_rows, rng)).astype(np.float64)
+        heuristic = 1.0 / median_square(tuning, rng)
+        tightness = tightest_consistent(tuning, settings.nu, heuristic, rng)
+        gamma = tightness * heuristic
+    else:
+        scaling = unscaled(scaling)
+        tightness, gamma = 1.0, 1.0 / (2.0 * settings.unit**2)
+    about = {"rows": len(matrix), "seed": seed, "tightness": tightness, "gamma": gamma}
+    blank = _blank(names, scaling, {**about, **asdict(settings)})
+    if len(matrix) <= settings.exact_rows:
+        return FittedSvm(_exact(blank, matrix, settings), None, settings)
+    return _approximate(blank, matrix, settings, rng)
 
 
 def update_svm(fitted: FittedSvm, matrix: Floats) -> FittedSvm:
@@ -166,42 +152,27 @@ def update_svm(fitted: FittedSvm, matrix: Floats) -> FittedSvm:
     return _descend(fitted.model, fitted.state, matrix, fitted.settings)
 
 
-def tightest_consistent(
-    scaled: Doubles, nu: float, rng: np.random.Generator
-) -> tuple[float, float]:
-    """Choose the kernel's width without labels: the tightest that held-out rows still obey.
-
-    Consistency of Tax & Mueller (ICPR 2004): a machine that is too tight for its data rejects
-    more than the promised share nu of rows that it hasn't seen. Of the widths tried, the tightest
-    wins whose rejected share is within two standard deviations of nu.
-
-    Args:
-        scaled: (n, d) scaled rows, mostly normal.
-        nu: The promised share.
-        rng: Draws pairs and the held-out third.
-
-    Returns:
-        The multiple of the median heuristic, and gamma itself.
-    """
-    unit = 1.0 / _median_square(scaled, rng)
-    order = rng.permutation(len(scaled))
-    held, seen = np.split(scaled[order], [len(scaled) // 3])
-    for tightness in TIGHTNESS[:-1]:
-        if not len(held):
-            break
-        machine = OneClassSVM(kernel="rbf", gamma=tightness * unit, nu=nu).fit(seen)
-        rejected = float((machine.decision_function(held) < 0).mean())
-        if rejected <= nu + 2 * np.sqrt(nu * (1 - nu) / len(held)):
-            return tightness, tightness * unit
-    return TIGHTNESS[-1], TIGHTNESS[-1] * unit
+def _check(matrix: Floats, names: Sequence[str]) -> None:
+    if matrix.ndim != 2 or matrix.shape[1] != len(names):
+        raise InputError(
+            f"a one-class SVM of {len(names)} features needs a matrix of that many columns, "
+            f"got shape {matrix.shape}"
+        )
+    if len(matrix) < 2:
+        raise InputError(
+            f"a one-class SVM needs at least 2 rows to learn from, got {len(matrix)}; "
+            "give it a longer log"
+        )
 
 
-def _median_square(scaled: Doubles, rng: np.random.Generator) -> float:
-    """Median squared distance of random pairs that differ; 1 where all rows are one."""
-    left, right = rng.integers(0, len(scaled), (2, 4_000))
-    squares = ((scaled[left] - scaled[right]) ** 2).sum(axis=1)
-    apart = squares[squares > 0]
-    return float(np.median(apart)) if len(apart) else 1.0
+def _cleaned(matrix: Floats, settings: SvmSettings, rng: np.random.Generator) -> Floats:
+    """The rows without the strangest, by a wide machine that small groups can't bend."""
+    scaling = learn_scaling(matrix, settings.limit)
+    scaled = scaling.scale(matrix).astype(np.float64)
+    seen = scaled[rng.permutation(len(scaled))[: 2 * settings.tuning_rows]]
+    gamma = 1.0 / median_square(seen, rng)
+    support = OneClassSVM(kernel="rbf", gamma=gamma, nu=0.5).fit(seen).decision_function(scaled)
+    return matrix[np.sort(np.argsort(support, kind="stable")[int(settings.dirty * len(matrix)) :])]
 
 
 def _sample(matrix: Floats, size: int, rng: np.random.Generator) -> Floats:
@@ -210,26 +181,78 @@ def _sample(matrix: Floats, size: int, rng: np.random.Generator) -> Floats:
     return matrix[np.sort(rng.choice(len(matrix), size, replace=False))]
 
 
-def _exact(blank: SvmModel, matrix: Floats, gamma: float, settings: SvmSettings) -> SvmModel:
-    scaled = blank.scaling.scale(matrix).astype(np.float64)
-    machine = OneClassSVM(kernel="rbf", gamma=gamma, nu=settings.nu).fit(scaled)
-    landmarks = machine.support_vectors_
-    total = float(machine.dual_coef_.sum())  # nu * n in scikit-learn's scaling
-    return replace(
-        blank,
-        landmarks=landmarks.astype(np.float32),
-        gammas=_widths(landmarks, gamma),
-        weights=(machine.dual_coef_[0] / total).astype(np.float32),
-        offset=float(machine.offset_[0]) / total,
+def _blank(names: Sequence[str], scaling: Scaling, about: dict[str, Any]) -> SvmModel:
+    nothing = np.empty((0, len(names)), np.float32)
+    return SvmModel(
+        names=tuple(names),
+        scaling=scaling,
+        landmarks=nothing,
+        gammas=nothing,
+        weights=np.empty(0, np.float32),
+        offset=0.0,
+        logarithmic=False,
+        about=about,
     )
 
 
-def _widths(landmarks: Doubles, gamma: float) -> Floats:
-    return np.full(landmarks.shape, gamma, np.float32)
+def _exact(blank: SvmModel, matrix: Floats, settings: SvmSettings) -> SvmModel:
+    scaled = blank.scaling.scale(matrix).astype(np.float64)
+    gamma = blank.about["gamma"]
+    machine = OneClassSVM(kernel="rbf", gamma=gamma, nu=settings.nu).fit(scaled)
+    total = float(machine.dual_coef_.sum())  # nu * n in scikit-learn's scaling
+    return replace(
+        _placed(blank, machine.support_vectors_, "exact", gamma),
+        weights=(machine.dual_coef_[0] / total).astype(np.float32),
+        offset=float(np.log(machine.offset_[0] / total)),
+        logarithmic=True,
+    )
+
+
+def _approximate(
+    blank: SvmModel, matrix: Floats, settings: SvmSettings, rng: np.random.Generator
+) -> FittedSvm:
+    """The approximate machine, its width loosened until the landmarks do represent the rows."""
+    candidates = blank.scaling.scale(_sample(matrix, _CANDIDATES, rng)).astype(np.float64)
+    unit = blank.about["gamma"] / blank.about["tightness"]
+    for tightness in (width for width in TIGHTNESS if width <= blank.about["tightness"]):
+        landmarks, unexplained = pivots(candidates, tightness * unit, settings.landmarks, rng)
+        if unexplained <= _UNEXPLAINED:
+            break
+    about = {**blank.about, "tightness": tightness}
+    model = _placed(replace(blank, about=about), landmarks, "nystroem", tightness * unit)
+    state = _begin(landmarks, tightness * unit, passes=-(-settings.updates // len(matrix)))
+    fitted = _descend(model, state, matrix, settings)
+    sample = _sample(matrix, settings.tuning_rows, rng)
+    return replace(fitted, model=_with_bell(fitted.model, sample))
+
+
+def _placed(blank: SvmModel, landmarks: Doubles, method: str, gamma: float) -> SvmModel:
+    return replace(
+        blank,
+        landmarks=landmarks.astype(np.float32),
+        gammas=np.full(landmarks.shape, gamma, np.float32),
+        about={**blank.about, "method": method, "gamma": gamma},
+    )
+
+
+def _with_bell(model: SvmModel, matrix: Floats) -> SvmModel:
+    """Add a faint, wide bell around the median: it orders rows that are far from all landmarks.
+
+    There every kernel is 0 and all rows would tie, with no feature to blame.
+    """
+    support = float(np.abs(model.offset - model.score(matrix)).mean())
+    features = len(model.names)
+    wide = np.full((1, features), model.about["gamma"] / 100, np.float32)
+    return replace(
+        model,
+        landmarks=np.concatenate((model.landmarks, np.zeros((1, features), np.float32))),
+        gammas=np.concatenate((model.gammas, wide)),
+        weights=np.append(model.weights, np.float32(_BELL * support)),
+    )
 
 
 def _begin(landmarks: Doubles, gamma: float, passes: int) -> SvmState:
-    """State before the first step; landmarks that say the same as others are left out of it."""
+    """State before the first step; directions that say next to nothing are left out."""
     squares = ((landmarks[:, None, :] - landmarks) ** 2).sum(axis=2)
     values, vectors = np.linalg.eigh(np.exp(-gamma * squares))
     kept = values > 1e-6 * values[-1]
@@ -247,7 +270,8 @@ def _descend(model: SvmModel, state: SvmState, matrix: Floats, settings: SvmSett
     coef, offset, averaged = state.mean_coef, state.mean_offset, state.averaged
     for _ in range(state.passes):
         for part in np.array_split(rng.permutation(len(matrix)), -(-len(matrix) // _PART)):
-            machine.partial_fit(model.kernel(matrix[part]) @ state.projection)
+            kernel = model.kernel(matrix[part])[:, : len(state.projection)]  # without the bell
+            machine.partial_fit(kernel @ state.projection)
             if machine.t_ > settings.updates / 4:  # the way to the valley is no part of the mean
                 averaged += 1
                 coef = coef + (machine.coef_ - coef) / averaged
@@ -261,5 +285,6 @@ def _descend(model: SvmModel, state: SvmState, matrix: Floats, settings: SvmSett
         steps=float(machine.t_),
         averaged=averaged,
     )
-    weights = (state.projection @ coef).astype(np.float32)
+    bell = model.weights[len(state.projection) :]
+    weights = np.append((state.projection @ coef).astype(np.float32), bell)
     return FittedSvm(replace(model, weights=weights, offset=offset), now, settings)

@@ -41,6 +41,7 @@ Floats = npt.NDArray[np.float64]
 _CHECKPOINT: Final = "training.checkpoint"
 _UNSAID: Final = "unsaid"  # the version of detectors that are not yet written
 _ORDINARY: Final = 1.7  # evidence; what models find stranger may be no honest item
+_MOST_EPOCHS: Final = 20
 _CHECKED_RATES: Final = (0.1, 0.01, 0.001)
 
 
@@ -49,6 +50,8 @@ class TrainSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     `contamination`: the largest share of items that may be anomalous; above a tenth nothing normal
     can be told. `normal_below`: items on which a rule fires with this score or more are left out.
+    `fit.epochs`: passes over a long log, which holds each batch's journey a hundred times: more of
+    them learn its batches by heart. A short log gets passes until there are `least_steps` steps.
     `weights`: of the learned detectors in the ensemble.
     """
 
@@ -57,8 +60,9 @@ class TrainSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     normal_below: float = 40.0
     hidden: int = 64
     attention: bool = True
+    least_steps: int = 200
     weights: dict[str, float] = msgspec.field(default_factory=lambda: {"lstm": 1.0, "svm": 1.0})
-    fit: FitSettings = FitSettings(epochs=8)
+    fit: FitSettings = FitSettings(epochs=4)
     svm: SvmSettings = SvmSettings(unit=10.0)
 
 
@@ -220,7 +224,8 @@ def _fit_lstm(  # noqa: PLR0913, PLR0917 - a stage of `train`, which has these a
     progress: Callable[[str, float], None],
 ) -> Fitted:
     sequences = encode(coded)
-    epochs = settings.fit.epochs
+    learned = sequences.take(np.intersect1d(parts.train, normal))
+    epochs = _epochs(learned.events, settings)
 
     def told(epoch: Epoch) -> None:
         progress(f"epoch {epoch.number + 1}/{epochs}", 0.1 + 0.8 * (epoch.number + 1) / epochs)
@@ -229,12 +234,18 @@ def _fit_lstm(  # noqa: PLR0913, PLR0917 - a stage of `train`, which has these a
     folder.mkdir(parents=True, exist_ok=True)
     return fit(
         spec_of(known, hidden=settings.hidden, attention=settings.attention),
-        sequences.take(np.intersect1d(parts.train, normal)),
+        learned,
         sequences.take(np.intersect1d(parts.valid, normal)),
-        msgspec.structs.replace(settings.fit, seed=settings.seed),
+        msgspec.structs.replace(settings.fit, seed=settings.seed, epochs=epochs),
         checkpoint=folder / _CHECKPOINT,
         progress=told,
     )
+
+
+def _epochs(events: int, settings: TrainSettings) -> int:
+    """Passes over so many events: more over short logs, though never more than twenty for that."""
+    wanted = -(-settings.least_steps * settings.fit.batch // events)
+    return max(settings.fit.epochs, min(wanted, _MOST_EPOCHS))
 
 
 def _exported(fitted: Fitted) -> bytes:

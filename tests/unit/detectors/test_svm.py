@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scantrail.detectors.svm.model import BLOCK, SvmModel
@@ -30,7 +30,7 @@ def rows(count, seed=0):
     return matrix
 
 
-def made(seed=0, landmarks=40):
+def made(seed=0, landmarks=40, logarithmic=False):
     rng = np.random.default_rng(seed)
     learned = rows(2_000, seed)
     scaling = learn_scaling(learned, 3.0)
@@ -44,6 +44,7 @@ def made(seed=0, landmarks=40):
         gammas=gammas,
         weights=weights / weights.sum(),
         offset=0.4,
+        logarithmic=logarithmic,
         about={"method": "by hand"},
     )
 
@@ -52,28 +53,50 @@ def naive(model, matrix):
     """The formula of the class, in float64, term by term."""
     z = model.scaling.scale(matrix).astype(np.float64)
     square = (z[:, None, :] - model.landmarks.astype(np.float64)) ** 2
-    return model.offset - np.exp(-(square * model.gammas).sum(axis=2)) @ model.weights
+    support = np.exp(-(square * model.gammas).sum(axis=2)) @ model.weights
+    return model.offset - (np.log(support) if model.logarithmic else support)
 
 
-def test_scores_follow_the_formula():
-    model, matrix = made(), rows(1_000, 1)
+both_forms = pytest.mark.parametrize("logarithmic", [False, True])
+
+
+@both_forms
+def test_scores_follow_the_formula(logarithmic):
+    model, matrix = made(logarithmic=logarithmic), rows(1_000, 1)
     assert np.abs(model.score(matrix) - naive(model, matrix)).max() < 1e-5
 
 
+def test_logarithms_rank_alike_where_there_is_support():
+    matrix = rows(1_000)
+    linear, logarithmic = (made(logarithmic=form).score(matrix) for form in (False, True))
+    assert (np.diff(logarithmic[linear.argsort()]) > -1e-5).all()
+
+
+def test_logarithms_keep_apart_and_explain_what_is_far_away():
+    linear, logarithmic = (sharper(made(logarithmic=form)) for form in (False, True))
+    far = np.tile(np.nan_to_num(linear.scaling.center), (2, 1)).astype(np.float32)
+    far[:, 0] = 35, 80
+    far[:, 1] = 220
+    assert np.ptp(linear.score(far)) == 0
+    nearer, farther = logarithmic.score(far)
+    assert farther > nearer
+    assert (logarithmic.contributions(far)[:, :2] > 0).all()
+
+
+def sharper(model):
+    """The same model with kernels so tight that far rows have no support."""
+    return replace(model, gammas=np.full_like(model.gammas, 50))
+
+
 def test_what_is_far_away_scores_higher_than_what_is_usual():
-    usual, far = model_and_extremes()
+    usual, far = made().score(np.array([[7, 100, 0, 5], [1e6, -4_000, 1, 5]], np.float32))
     assert far > usual
 
 
-def model_and_extremes():
-    model = made()
-    matrix = np.array([[7, 100, 0, 5], [1e6, -4_000, 1, 5]], np.float32)
-    return model.score(matrix)
-
-
-@pytest.mark.parametrize("count", [1, 2, 7, BLOCK - 1, BLOCK, BLOCK + 1, 1_000])
-def test_a_rows_score_does_not_depend_on_its_company(count):
-    model, matrix = made(), rows(1_500)
+@both_forms
+@pytest.mark.parametrize("count", [1, 7, BLOCK - 1, BLOCK, BLOCK + 1, 1_000])
+def test_a_rows_score_does_not_depend_on_its_company(count, logarithmic):
+    model, matrix = made(logarithmic=logarithmic), rows(1_500)
     whole = model.score(matrix)
     chunks = [model.score(matrix[at : at + count]) for at in range(0, len(matrix), count)]
     order = np.random.default_rng(count).permutation(len(matrix))
@@ -103,8 +126,9 @@ def test_missing_values_count_as_the_median_and_are_never_blamed():
     assert (model.contributions(nothing) == 0).all()
 
 
-def test_infinite_and_huge_values_are_cut_off():
-    model = made()
+@both_forms
+def test_infinite_and_huge_values_are_cut_off(logarithmic):
+    model = made(logarithmic=logarithmic)
     wild = np.array([[np.inf, -np.inf, 3e38, -3e38]], np.float32)
     limits = model.scaling.scale(wild)
     assert limits.tolist() == [[3, -3, 3, -3]]
@@ -112,9 +136,12 @@ def test_infinite_and_huge_values_are_cut_off():
     assert np.isfinite(model.contributions(wild)).all()
 
 
-@given(seed=st.integers(0, 1_000), far=st.floats(-1e4, 1e4, width=32))
-def test_the_score_falls_by_the_contribution_when_the_blamed_feature_becomes_usual(seed, far):
-    model, matrix = made(seed % 7), rows(20, seed)
+@settings(deadline=None)
+@given(seed=st.integers(0, 1_000), far=st.floats(-1e4, 1e4, width=32), logarithmic=st.booleans())
+def test_the_score_falls_by_the_contribution_when_the_blamed_feature_becomes_usual(
+    seed, far, logarithmic
+):
+    model, matrix = made(seed % 7, logarithmic=logarithmic), rows(20, seed)
     matrix[:, seed % 2] += np.float32(far)
     falls = model.contributions(matrix)
     blamed = falls.argmax(axis=1)
@@ -126,8 +153,9 @@ def test_the_score_falls_by_the_contribution_when_the_blamed_feature_becomes_usu
     assert (fall[most > 1e-5] > 0).all()
 
 
-def test_the_feature_that_was_moved_is_blamed():
-    model = made()
+@both_forms
+def test_the_feature_that_was_moved_is_blamed(logarithmic):
+    model = made(logarithmic=logarithmic)
     matrix = np.tile(np.nan_to_num(model.scaling.center), (2, 1)).astype(np.float32)
     matrix[0, 0], matrix[1, 1] = 5_000, -200
     assert model.contributions(matrix).argmax(axis=1).tolist() == [0, 1]
@@ -253,6 +281,10 @@ def with_value(value):
         (damaged_meta(names="hours"), "'names' should be a list of feature names, got 'hours'"),
         (damaged_meta(names=[1]), "'names' should be a list of feature names, got [1]"),
         (damaged_meta(about=None), "'about' should be a mapping, got None"),
+        (
+            damaged_meta(logarithmic=1),
+            "'logarithmic' should be true or false, got 1",
+        ),
         (damaged_meta(offset="0"), "'offset' should be a finite number, got '0'"),
         (damaged_meta(limit=float("nan")), "'limit' should be a finite number, got nan"),
         (damaged_meta(limit=True), "'limit' should be a finite number, got True"),
@@ -267,6 +299,13 @@ def test_a_damaged_model_is_refused(damage, what):
         f"a stored one-class SVM is damaged: {what}; fetch it again from where it was made, "
         "or train it again"
     )
+
+
+def test_a_logarithmic_model_needs_weights_above_0():
+    arrays, meta = to_arrays(made(logarithmic=True))
+    arrays["weights"] = with_value(0)(arrays["weights"])
+    with pytest.raises(ArtifactError, match="'weights' has values that are not above 0"):
+        from_arrays(arrays, meta)
 
 
 def test_a_later_format_is_refused():

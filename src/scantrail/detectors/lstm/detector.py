@@ -28,7 +28,7 @@ class LstmDetector:
     """A trained network with its calibration.
 
     The ONNX session is made when first needed. A journey's first scan is judged by what is known
-    before it: its product. Scans at unknown sites, or in unknown steps, get null: cannot say.
+    before it: its product. Scans in unknown steps get null: cannot say.
     """
 
     known: Vocabulary

@@ -17,6 +17,7 @@ from scantrail.detectors.lstm.spec import (
     NetworkSpec,
 )
 from scantrail.features.coding import CLOCKS, STEPS, Coded, Vocabulary
+from scantrail.features.companions import Companions
 from scantrail.features.usual import COMPANY, company
 
 Floats = npt.NDArray[np.float64]
@@ -27,7 +28,7 @@ _HIGHEST: Final = 25.0  # nats; one head alone needs to say no more
 
 
 def spec_of(known: Vocabulary, *, hidden: int = 64, attention: bool = True) -> NetworkSpec:
-    """The network over a vocabulary: what comes next, where, with whom, at what hour, how late.
+    """The network over a vocabulary: what comes next, where, with whom, when, after how long.
 
     Each head sees, in the manner of the chain rule, what the heads before it predict.
     """
@@ -49,7 +50,7 @@ def spec_of(known: Vocabulary, *, hidden: int = 64, attention: bool = True) -> N
             DensityHead("hours", 5, ("step", "site", "company")),
         ),
         hidden=hidden,
-        dropout=0.2,
+        dropout=0.3,
         attention=attention,
     )
 
@@ -84,11 +85,13 @@ def encode(coded: Coded) -> Sequences:
 def nats(
     scores: npt.NDArray[np.float32], expected: npt.NDArray[np.float32], coded: Coded
 ) -> Floats:
-    """One surprise per event, (n,) float64, in nats; NaN where the network cannot judge.
+    """One surprise per event, (n,) float64, in nats; NaN where the step is unknown.
 
     Surprise beyond what the network itself expected counts: where anything may happen, little is
-    strange. What a batch does together is shared among its items; that an item was read again, or
-    not read at all, is its own.
+    strange. Place, company, hour and time add up like the sides of a right angle, so that several
+    slightly odd ones make no alarm. What a batch does together is shared among its items; that an
+    item was read again, or not read at all, is its own, and each repeat in a row adds to it. An
+    unknown place says nothing; the rest of such a scan still does.
 
     Args:
         scores: (n, 5) as `Network.scores` gives them for `spec_of`.
@@ -96,15 +99,23 @@ def nats(
         coded: The events.
     """
     whom = coded.with_whom
-    beyond = by_head(scores, expected)
-    unknown = (coded.site == UNKNOWN) | (coded.step == UNKNOWN)
-    step, site, with_whom, clock, hours = np.nan_to_num(beyond, nan=0.0).T
+    beyond = np.maximum(np.nan_to_num(by_head(scores, expected), nan=0.0), 0.0)
+    step, site, with_whom, clock, hours = beyond.T
     # the same reader, the same moment: a read again is only judged by coming, and by its time
-    elsewhere = np.where(whom.again, 0.0, site + clock)
-    with_whom = np.where(whom.again | (whom.before < 0), 0.0, with_whom)
-    shared = (elsewhere + with_whom + hours) / whom.shared
-    own = _STEP_WEIGHT * step / np.maximum(whom.alike, 1)
-    return np.where(unknown, np.nan, np.maximum(own, shared))
+    move = ~whom.again
+    aspects = np.stack((site * move, clock * move, with_whom * (move & (whom.before >= 0)), hours))
+    together: Floats = np.sqrt((aspects**2).sum(axis=0))
+    shared = together / whom.shared
+    own = _STEP_WEIGHT * np.where(move, step / np.maximum(whom.alike, 1), _repeated(step, whom))
+    highest: Floats = np.where(coded.step == UNKNOWN, np.nan, np.maximum(own, shared))
+    return highest
+
+
+def _repeated(values: Floats, whom: Companions) -> Floats:
+    """Sum of the values over the repeats in a row up to each event; 0 for moves."""
+    total = np.cumsum(np.where(whom.again, values, 0.0))
+    since: Floats = total - total[np.arange(len(values)) - whom.run]
+    return since
 
 
 def by_head(scores: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> Floats:

@@ -15,6 +15,9 @@ from scantrail.errors import ArtifactError
 #: which rows come with it, not even in the last bit, and memory stays bounded.
 BLOCK: Final = 256
 
+#: Exponents below this count as this: what is smaller has no effect, but is ten times slower.
+_FAINTEST: Final = np.float32(-80.0)
+
 
 @dataclass(frozen=True, slots=True)
 class SvmModel:
@@ -23,11 +26,14 @@ class SvmModel:
     Both the exact machine (landmarks are support vectors) and the Nystroem approximation (landmarks
     are its basis; Williams & Seeger, NIPS 2001) have this form once their linear maps are folded:
 
-        score(x) = offset - sum_k weights[k] * exp(-sum_j gammas[k, j] * (z_j - landmarks[k, j])^2)
+        support(x) = sum_k weights[k] * exp(-sum_j gammas[k, j] * (z_j - landmarks[k, j])^2)
+        score(x) = offset - support(x), or offset - log(support(x)) if `logarithmic`
 
     with z = `scaling.scale(x)`. Widths per landmark and feature allow for several widths, and for
     kernels that see some of the features only. Higher scores are stranger; 0 is the border that
-    training drew, and calibration decides what is alarming.
+    training drew, and calibration decides what is alarming. The logarithm ranks alike where there
+    is support, and keeps apart and explains rows so far away that it would round to nothing; it
+    needs weights above 0, which the exact machine has.
 
     Attributes:
         names: The d features, in the order of the columns.
@@ -35,7 +41,8 @@ class SvmModel:
         landmarks: (m, d) scaled.
         gammas: (m, d), 0 where a landmark doesn't look at a feature.
         weights: (m,).
-        offset: What a row infinitely far away scores.
+        offset: Support at the border, or its logarithm.
+        logarithmic: Whether the score is in logarithms.
         about: How it was fitted, for the card: plain JSON values.
     """
 
@@ -45,6 +52,7 @@ class SvmModel:
     gammas: Floats
     weights: Floats
     offset: float
+    logarithmic: bool
     about: Mapping[str, Any]
 
     def score(self, matrix: Floats) -> Floats:
@@ -60,8 +68,8 @@ class SvmModel:
             ArtifactError: The matrix hasn't the d columns that the model knows.
         """
         scores = np.empty(len(matrix), np.float32)
-        for part, kernel in self._kernels(matrix):
-            scores[part] = (self.offset - kernel @ self.weights)[: part.stop - part.start]
+        for part, exponent in self._exponents(matrix):
+            scores[part] = self._scored(exponent)[: part.stop - part.start]
         return scores
 
     def kernel(self, matrix: Floats) -> Floats:
@@ -71,8 +79,8 @@ class SvmModel:
             ArtifactError: As for `score`.
         """
         values = np.empty((len(matrix), len(self.landmarks)), np.float32)
-        for part, kernel in self._kernels(matrix):
-            values[part] = kernel[: part.stop - part.start]
+        for part, exponent in self._exponents(matrix):
+            values[part] = _faint_exp(exponent)[: part.stop - part.start]
         return values
 
     def contributions(self, matrix: Floats) -> Floats:
@@ -95,12 +103,14 @@ class SvmModel:
         linear, square, constant = self._folded()
         falls = np.empty(matrix.shape, np.float32)
         for part, z in self._blocks(matrix):
-            exponent = z @ linear + (z * z) @ square + constant
-            here = np.exp(exponent) @ self.weights
-            for feature, column in enumerate(z.T):
-                own = np.outer(column, linear[feature]) + np.outer(column**2, square[feature])
-                fall = np.exp(exponent - own) @ self.weights - here
-                fall[column == 0] = 0.0
+            exponent = _exponent(z, linear, square, constant)
+            here = self._scored(exponent.copy())
+            for feature in range(len(self.names)):
+                column = z[:, feature, None]
+                without: Floats = exponent - column * linear[feature]
+                without -= column**2 * square[feature]
+                fall = here - self._scored(without)
+                fall[column[:, 0] == 0] = 0.0
                 falls[part, feature] = fall[: part.stop - part.start]
         return falls
 
@@ -128,15 +138,23 @@ class SvmModel:
         constant = -(self.gammas * self.landmarks**2).sum(axis=1)
         return linear, -self.gammas.T, constant
 
-    def _kernels(self, matrix: Floats) -> Iterator[tuple[slice, Floats]]:
-        """Slices of rows and their kernel values, padded to (`BLOCK`, m): one matrix product."""
+    def _exponents(self, matrix: Floats) -> Iterator[tuple[slice, Floats]]:
+        """Slices of rows and their exponents, padded to (`BLOCK`, m): one matrix product."""
         self.check(matrix)
         linear, square, constant = self._folded()
-        both = np.concatenate((linear, square))
         for part, z in self._blocks(matrix):
-            kernel = np.concatenate((z, z * z), axis=1) @ both
-            kernel += constant
-            yield part, np.exp(kernel, out=kernel)
+            yield part, _exponent(z, linear, square, constant)
+
+    def _scored(self, exponent: Floats) -> Floats:
+        """Scores from (`BLOCK`, m) exponents, which are overwritten."""
+        if not self.logarithmic:
+            linear: Floats = np.float32(self.offset) - _faint_exp(exponent) @ self.weights
+            return linear
+        nearest = exponent.max(axis=1)
+        exponent -= nearest[:, None]
+        support: Floats = np.log(_faint_exp(exponent) @ self.weights)
+        logarithmic: Floats = np.float32(self.offset) - nearest - support
+        return logarithmic
 
     def _blocks(self, matrix: Floats) -> Iterator[tuple[slice, Floats]]:
         """Slices of rows and these rows scaled, padded to (`BLOCK`, d)."""
@@ -145,3 +163,16 @@ class SvmModel:
             if len(rows) < BLOCK:
                 rows = np.pad(rows, ((0, BLOCK - len(rows)), (0, 0)))
             yield slice(start, min(start + BLOCK, len(matrix))), rows
+
+
+def _exponent(z: Floats, linear: Floats, square: Floats, constant: Floats) -> Floats:
+    """(`BLOCK`, m) exponents of all kernels in one matrix product."""
+    exponent: Floats = np.concatenate((z, z * z), axis=1) @ np.concatenate((linear, square))
+    exponent += constant
+    return exponent
+
+
+def _faint_exp(exponent: Floats) -> Floats:
+    """Exponentiate in place, except that nothing becomes so small that arithmetic slows down."""
+    np.maximum(exponent, _FAINTEST, out=exponent)
+    return np.exp(exponent, out=exponent)

@@ -31,6 +31,7 @@ def to_arrays(model: SvmModel) -> tuple[dict[str, Floats], dict[str, Any]]:
         "names": list(model.names),
         "limit": scaling.limit,
         "offset": model.offset,
+        "logarithmic": model.logarithmic,
         "about": dict(model.about),
     }
     return arrays, meta
@@ -43,7 +44,7 @@ def from_arrays(arrays: Mapping[str, Floats], meta: Mapping[str, Any]) -> SvmMod
         ArtifactError: Something is missing, of another shape or type than the rest implies, not
             finite, or of a later format.
     """
-    names, limit, offset, about = _checked_meta(meta)
+    names, limit, offset = _checked_meta(meta)
     features = len(names)
     landmarks = max(1, _present(arrays, "weights").size)
     shapes = {
@@ -60,32 +61,41 @@ def from_arrays(arrays: Mapping[str, Floats], meta: Mapping[str, Any]) -> SvmMod
         raise _damaged("array 'width' has values that are not above 0")
     if (known["gammas"] < 0).any():
         raise _damaged("array 'gammas' has values below 0")
-    scaling = Scaling(known["center"], known["width"], limit, known["quantiles"], known["rows"])
+    if meta["logarithmic"] and (known["weights"] <= 0).any():
+        raise _damaged("array 'weights' has values that are not above 0")
     return SvmModel(
-        names, scaling, known["landmarks"], known["gammas"], known["weights"], offset, about
+        names=names,
+        scaling=Scaling(known["center"], known["width"], limit, known["quantiles"], known["rows"]),
+        landmarks=known["landmarks"],
+        gammas=known["gammas"],
+        weights=known["weights"],
+        offset=offset,
+        logarithmic=meta["logarithmic"],
+        about=meta["about"],
     )
 
 
-def _checked_meta(
-    meta: Mapping[str, Any],
-) -> tuple[tuple[str, ...], float, float, Mapping[str, Any]]:
+def _checked_meta(meta: Mapping[str, Any]) -> tuple[tuple[str, ...], float, float]:
+    """Names, limit and offset; what is left of `meta` has been looked at too."""
     if meta.get("format") != FORMAT:
         raise ArtifactError(
             f"a stored one-class SVM has format {meta.get('format')!r}, this version of scantrail "
             f"reads {FORMAT}; train it again, or use the version that wrote it"
         )
-    names, about = meta.get("names"), meta.get("about")
+    names = meta.get("names")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise _damaged(f"'names' should be a list of feature names, got {names!r}")
-    if not isinstance(about, Mapping):
-        raise _damaged(f"'about' should be a mapping, got {about!r}")
+    if not isinstance(meta.get("about"), Mapping):
+        raise _damaged(f"'about' should be a mapping, got {meta.get('about')!r}")
+    if not isinstance(meta.get("logarithmic"), bool):
+        raise _damaged(f"'logarithmic' should be true or false, got {meta.get('logarithmic')!r}")
     numbers = []
     for key in ("limit", "offset"):
         value = meta.get(key)
         if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
             raise _damaged(f"'{key}' should be a finite number, got {value!r}")
         numbers.append(float(value))
-    return tuple(names), numbers[0], numbers[1], about
+    return tuple(names), numbers[0], numbers[1]
 
 
 def _checked(arrays: Mapping[str, Floats], name: str, shape: tuple[int, ...]) -> Floats:
