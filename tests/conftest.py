@@ -10,11 +10,16 @@ import anyio
 import httpx
 import pytest
 from fastapi import FastAPI
+from hypothesis import settings as hypothesis_settings
 
 from scantrail.settings import Settings, read_settings
 from scantrail.simulate import SimulationConfig, simulate, write
 from scantrail.vocabulary.events import Events
 from scantrail.wiring import read_events
+
+# how long an example takes says more about what else the machine does than about the code
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
