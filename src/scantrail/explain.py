@@ -11,6 +11,7 @@ import polars as pl
 
 from scantrail.vocabulary.events import Flag
 from scantrail.vocabulary.findings import AnomalyKind, Cause, Severity
+from scantrail.vocabulary.language import ENGLISH, Language
 from scantrail.vocabulary.protocols import FOUND, Told
 
 Floats = npt.NDArray[np.float64]
@@ -54,7 +55,10 @@ def severity(score: float) -> Severity:
 
 
 def model_claims(
-    rows: npt.NDArray[np.uint32], scores: Floats, told: Sequence[list[Told]]
+    rows: npt.NDArray[np.uint32],
+    scores: Floats,
+    told: Sequence[list[Told]],
+    language: Language = ENGLISH,
 ) -> pl.DataFrame:
     """One claim (`protocols.FOUND`) per event that learned detectors raise an alarm for.
 
@@ -62,17 +66,21 @@ def model_claims(
         rows: (k,) the events' rows.
         scores: (k,) their combined scores.
         told: What each detector says of them, k each.
+        language: In which they say it.
     """
+    say = language.say
     claims = []
     each = zip(*told, strict=True) if told else [()] * len(rows)
     for row, score, said in zip(rows.tolist(), scores.tolist(), each, strict=True):
-        reasons = "; ".join(one.reason for one in said if one.reason) or _SILENT
+        reasons = "; ".join(one.reason for one in said if one.reason) or say(_SILENT)
         expected = "; ".join(one.expected for one in said if one.expected)
         normal = next((one.normal for one in said if one.normal), "")
         if normal:
-            expected = f"{expected}; it would be ordinary {normal}" if expected else normal
+            ordinary = "{expected}; it would be ordinary {normal}"
+            expected = say(ordinary, expected=expected, normal=normal) if expected else normal
         cause = next((one.cause for one in reversed(said)), Cause.ITEM)
-        claims.append((row, AnomalyKind.MODEL, score, reasons, expected, cause, _RUNBOOK[cause]))
+        runbook = say(_RUNBOOK[cause])
+        claims.append((row, AnomalyKind.MODEL, score, reasons, expected, cause, runbook))
     return pl.DataFrame(claims, schema=FOUND, orient="row")
 
 
@@ -85,12 +93,13 @@ def ranked(claims: pl.DataFrame, high_rule: float) -> pl.DataFrame:
     return claims[pl.Series(order.astype(np.uint32))]
 
 
-def explain(claims: pl.DataFrame) -> pl.DataFrame:
+def explain(claims: pl.DataFrame, language: Language = ENGLISH) -> pl.DataFrame:
     """Turn claims into one explanation per event.
 
     Args:
         claims: `protocols.FOUND`, for each event the deciding claim first (see
             `ensemble.combine`).
+        language: In which they are told.
 
     Returns:
         `EXPLAINED`: the deciding claim's kind, cause, expectation and runbook; the explanation
@@ -98,7 +107,11 @@ def explain(claims: pl.DataFrame) -> pl.DataFrame:
     """
     events: dict[int, list[str]] = {}
     for row, kind, _, reason, expected, cause, runbook in claims.iter_rows():
-        said = f"unusual: {reason}" if kind == AnomalyKind.MODEL else f"suspect {kind}: {reason}"
+        said = language.say(
+            "unusual: {reason}" if kind == AnomalyKind.MODEL else "suspect {kind}: {reason}",
+            kind=kind,
+            reason=reason,
+        )
         if row in events:
             events[row][2] += f"; {said}"
         else:
