@@ -31,6 +31,7 @@ EXPLAINED: Final = pl.Schema(
 _NOTHING: Final = pl.DataFrame(schema=EXPLAINED)
 _HIGH, _MEDIUM, _LOW = 70, 40, 20
 _SILENT: Final = "it departs from what history shows"
+_ORDINARY: Final = "{expected}; it would be ordinary {normal}"
 _RUNBOOK: Final = {
     Cause.ITEM: "Check the item where it is, and ask who handled it.",
     Cause.SCANNER: "Check the reader: its aim, its rate, its clock.",
@@ -76,8 +77,7 @@ def model_claims(
         expected = "; ".join(one.expected for one in said if one.expected)
         normal = next((one.normal for one in said if one.normal), "")
         if normal:
-            ordinary = "{expected}; it would be ordinary {normal}"
-            expected = say(ordinary, expected=expected, normal=normal) if expected else normal
+            expected = say(_ORDINARY, expected=expected, normal=normal) if expected else normal
         cause = next((one.cause for one in reversed(said)), Cause.ITEM)
         runbook = say(_RUNBOOK[cause])
         claims.append((row, AnomalyKind.MODEL, score, reasons, expected, cause, runbook))

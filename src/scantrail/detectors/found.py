@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from scantrail.vocabulary.language import Language
 from scantrail.vocabulary.protocols import Journeys
 
 Columns = Mapping[str, Sequence[Any]]
@@ -39,7 +38,8 @@ class Found:
 
         `event.say("{km:.0f} km from {there} in {hours} h", hours=2)`
         """
-        return self._names.language.of(template).format_map(_Values(self, values))
+        told = self._names.language.of(template)
+        return told.format_map(_Values(self, values) if values else self)
 
 
 class _Values(dict[str, Any]):
@@ -61,15 +61,11 @@ class Names(dict[str, list[Any]]):
         """Of the events at these places of `linked`."""
         super().__init__()
         self._journeys, self._at = journeys, pl.Series(places.astype(np.uint32))
+        self.language = journeys.language
         rows = journeys.linked["row"].to_numpy()
         self._here = self._found(rows[places])
         # of a journey's first event the one before is another item's; no rule speaks of it then
         self._there = self._found(rows[np.maximum(places - 1, 0)])
-
-    @property
-    def language(self) -> Language:
-        """In which the events are told of."""
-        return self._journeys.language
 
     def _found(self, rows: npt.NDArray[np.uint32]) -> pl.Series:
         """Where the events of these rows stand."""

@@ -167,15 +167,14 @@ def _odd(codes: pl.Series) -> pl.DataFrame:
 @lru_cache(maxsize=262_144)
 def decompose_one(code: str | None) -> Code:
     """One code; slow, complete, and cached."""
-    if code is not None and looks_gs1(code):
-        return _gs1_row(code)
     if code is None or not code.strip():
-        row = Code(code)
-    elif code.count(".") != len(PARTS) - 1:
-        row = Code(code, nearly=_repair(code))
-    else:
-        row = _dotted_row(code)
-    return row._replace(reason=reason_of(row, ENGLISH.say))
+        return _reasoned(Code(code))
+    if looks_gs1(code):
+        return _gs1_row(code)
+    parts = code.split(".")
+    if len(parts) != len(PARTS):
+        return _reasoned(Code(code, nearly=_repair(code)))
+    return _dotted_row(code, parts)
 
 
 def reason_of(code: Code, say: Say) -> str | None:
@@ -216,13 +215,20 @@ def _well_formed(text: str, length: int) -> bool:
     return len(text) == length and text.isascii() and text.isdigit()
 
 
-def _dotted_row(code: str) -> Code:
+def _reasoned(row: Code) -> Code:
+    return row._replace(reason=reason_of(row, ENGLISH.say))
+
+
+def _dotted_row(code: str, parts: list[str]) -> Code:
     fields: dict[str, Any] = {"scheme": "dotted"}
-    for (name, length), text in zip(PARTS.items(), code.split("."), strict=True):
+    sound = True
+    for (name, length), text in zip(PARTS.items(), parts, strict=True):
         fields[name], fields[f"{name}_ok"] = text, _well_formed(text, length)
-    made = _date(fields["manufacture"]) if fields["manufacture_ok"] else None
+        sound &= fields[f"{name}_ok"]
+    made = _date(parts[4]) if fields["manufacture_ok"] else None
     fields["manufacture_ok"], fields["manufactured"] = made is not None, made
-    return Code(code, **fields, nearly=_repair(code))
+    row = Code(code, **fields, nearly=_repair(code))
+    return row if sound and made else _reasoned(row)
 
 
 def _gs1_row(code: str) -> Code:

@@ -33,9 +33,9 @@ _AROUND: Final = {
 _TIERS: Final = {
     "factory": "공장",
     "warehouse": "창고",
-    "hub": "허브",
-    "wholesaler": "도매점",
-    "retailer": "소매점",
+    "hub": "물류센터",
+    "wholesaler": "도매상",
+    "retailer": "소매상",
     "unknown tier": "알 수 없는 유형",
 }
 
@@ -132,7 +132,7 @@ _LOC_ERR: Final = {
         "{prev_tier} 다음 단계로 이동, 또는 먼저 반품 스캔"
     ),
     "{way}: a tier was passed over": "{way}: 중간 단계를 건너뛰었습니다",
-    "plant, {between}retailer, in this order": "공장, {between}소매점 순서",
+    "plant, {between}retailer, in this order": "공장, {between}소매상 순서",
     "{way}: no item went this way before": "{way}: 이전에 이 경로로 이동한 물품이 없습니다",
     "a known lane": "알려진 경로",
     "step {step} at {here}, which is a {tier}": (
@@ -216,11 +216,11 @@ _LSTM: Final = {
     " or ": " 또는 ",
     "usual next: {steps}": "보통 다음 단계: {steps}",
     "usual next: {steps}; for such a step usually at {sites}, {low} to {high} later": (
-        "보통 다음 단계: {steps}; 이러한 단계는 보통 다음 장소에서: {sites}, {low}~{high} 뒤"
+        "보통 다음 단계: {steps}; 이러한 단계의 보통 장소: {sites}, 보통 {low}~{high} 뒤"
     ),
     "{low} to {high} after the move before": "직전 이동으로부터 {low}~{high} 뒤에 스캔",
-    "at {sites}": "다음 장소에서 스캔: {sites}",
-    "as {steps}": "다음 단계로 스캔: {steps}",
+    "at {sites}": "장소 {sites}",
+    "as {steps}": "단계 {steps}",
 }
 
 _SVM: Final = {
@@ -247,7 +247,7 @@ _SVM: Final = {
     ": {alike} of {here}": ": {here}개 중 {alike}개",
     ": {count} times": ": {count}회",
     ": {minutes:.0f} minutes later": ": {minutes:.0f}분 뒤",
-    ": {hour}:00": ": {hour}시",
+    ": {hour}:00": ": {hour}:00",
     "together with those it came with": "함께 온 물품들과 함께 이동",
     "at the time when those it came with left": "함께 온 물품들이 떠난 시각에 이동",
     "sooner": "더 이른 스캔",
