@@ -60,9 +60,12 @@ def _scans(coded: Coded) -> Ints:
     """One event per batch, as most of it came, by site and time; items yet unmoved say nothing."""
     whom = coded.with_whom
     moves = np.flatnonzero(~whom.again & (coded.step > 1) & (coded.site > 0))
-    most_first = moves[np.lexsort((-whom.alike[moves], whom.group[moves]))]
+    # of equally many, those that came first: the order of the rows must not matter
+    keys = (whom.hours[moves], -whom.alike[moves], whom.group[moves])
+    most_first = moves[np.lexsort(keys)]
     batch: Ints = most_first[np.diff(whom.group[most_first], prepend=-1) != 0]
-    return batch[np.argsort(_moment(coded, batch), kind="stable")]
+    moments = (whom.hours[batch], coded.step[batch], _moment(coded, batch))
+    return batch[np.lexsort(moments)]
 
 
 def _moment(coded: Coded, at: Ints | slice) -> Ints:
