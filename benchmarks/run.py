@@ -25,7 +25,7 @@ from scantrail.wiring import DEMO, Engine, network_at, read_events
 
 HERE = Path(__file__).parent
 OUT = Path("out/bench")
-TASKS = ("floor", "five-rules", "everything")
+TASKS = ("floor", "five-rules", "everything", "models")
 ROUNDS = 5
 REQUESTS = {1: 300, 100: 150, 1000: 100}
 
@@ -40,6 +40,8 @@ def main() -> None:
     print("API …", flush=True)
     calls = api()
     text = page(whole, calls) + stages_page({size: stages_of(size) for size in REQUESTS})
+    print("models …", flush=True)
+    text += models_page(whole)
     Path("docs/benchmarks.md").write_text(text, encoding="utf-8")
     print(text)
 
@@ -105,7 +107,8 @@ def wait_for(connection: http.client.HTTPConnection) -> None:
 
 def timed(connection: http.client.HTTPConnection, size: int, count: int) -> dict[str, list[float]]:
     """Times of calls with fresh EPCs each time; the first tenth warms up and is not counted."""
-    paths = {"echo": "/echo", "detect": "/api/v1/barcode-anomaly-detect"}
+    detect = "/api/v1/barcode-anomaly-detect"
+    paths = {"echo": "/echo", "detect": f"{detect}?ml=false", "models": detect}
     times: dict[str, list[float]] = {name: [] for name in paths}
     for i in range(count):
         body = request_body(size, i)
@@ -147,6 +150,7 @@ def page(whole: dict[str, list[dict[str, Any]]], calls: dict[int, dict[str, list
         "floor": "Polars alone reads the file, all columns",
         "five-rules": "read, order, judge by the five rules",
         "everything": "seven rules, statistics, report, output file",
+        "models": "the same with LSTM and one-class SVM",
     }
     lines = [
         "# Benchmarks",
@@ -186,13 +190,18 @@ def page(whole: dict[str, list[dict[str, Any]]], calls: dict[int, dict[str, list
         "The echo is an endpoint of the same server that parses the same body and answers it "
         "again. About one item in twenty is suspect.",
         "",
-        "| records | echo p50 ms | detect p50 ms | p99 ms | × echo |",
-        "|---|---|---|---|---|",
+        "| records | echo p50 ms | rules p50 ms | p99 ms | × echo | with models p50 ms | p99 ms |",
+        "|---|---|---|---|---|---|---|",
     ]
     for size, times in calls.items():
         echo, detect = (statistics.median(times[name]) for name in ("echo", "detect"))
         p99 = statistics.quantiles(times["detect"], n=100)[98]
-        lines.append(f"| {size:,} | {echo:.2f} | {detect:.2f} | {p99:.2f} | {detect / echo:.1f} |")
+        models = statistics.median(times["models"])
+        models99 = statistics.quantiles(times["models"], n=100)[98]
+        lines.append(
+            f"| {size:,} | {echo:.2f} | {detect:.2f} | {p99:.2f} | {detect / echo:.1f} "
+            f"| {models:.2f} | {models99:.2f} |"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -213,6 +222,36 @@ def stages_page(stages: dict[int, dict[str, float]]) -> str:
         cells = [f"{spent[name] / 1e3:.2f}" for name in names]
         lines.append(f"| {size:,} | {' | '.join(cells)} | {sum(spent.values()) / 1e3:.2f} |")
     return "\n".join(lines) + "\n"
+
+
+def models_page(whole: dict[str, list[dict[str, Any]]]) -> str:
+    """What learned detectors cost, as Markdown."""
+    done = subprocess.run(
+        [sys.executable, str(HERE / "models.py")], capture_output=True, check=True, text=True
+    )
+    cost = json.loads(done.stdout)
+    rules, models = (median(whole[task], "cpu_s") for task in ("everything", "models"))
+    rows, wall = whole["models"][0]["rows"], median(whole["models"], "wall_s")
+    journey, rss, start = cost["journey_ms"], cost["rss_mb"], cost["start_s"]
+    return "\n".join(
+        [
+            "",
+            "## What learned detectors cost",
+            "",
+            f"- The whole log, reading and writing included: {rows / wall:,.0f} scans a second of "
+            f"wall time, {models / rules:.1f} times the CPU time of the rules.",
+            f"- One journey of ten scans in process: {journey['all']:.1f} ms with all detectors, "
+            f"{journey['rules']:.1f} ms with rules alone (medians, a different journey each time).",
+            f"- The network alone: {cost['scans_per_cpu_s']:,.0f} scans per CPU second, which is "
+            f"{cost['share_of_product']:.0%} of the operations that this CPU's own float32 matrix "
+            "product reaches.",
+            f"- Memory of a serving process after its first verdict: {rss['demo']:.0f} MB with "
+            f"models, {rss['none']:.0f} MB without.",
+            f"- From start to the first verdict: {start['demo']:.1f} s with models, "
+            f"{start['none']:.1f} s without.",
+            "",
+        ]
+    )
 
 
 def median(runs: list[dict[str, Any]], name: str) -> float:

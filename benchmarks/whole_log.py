@@ -1,6 +1,7 @@
 """One way of going through a whole log, in a process of its own; prints one JSON line.
 
-Usage: whole_log.py TASK SCANS NETWORK, where TASK is `floor`, `five-rules` or `everything`.
+Usage: whole_log.py TASK SCANS NETWORK, where TASK is `floor`, `five-rules`,
+`everything` or `models`.
 The CPU time counted starts after the imports and ends with the task; peak memory is the process's.
 """
 
@@ -69,10 +70,17 @@ def five_rules(scans: Path, network: Path, stage: Stages) -> int:
     return len(verdicts)
 
 
-def everything(scans: Path, network: Path, stage: Stages) -> int:
+def models(scans: Path, network: Path, stage: Stages) -> int:
+    """Everything, with what was learned from the demo chain."""
+    return everything(scans, network, stage, artifacts="demo")
+
+
+def everything(scans: Path, network: Path, stage: Stages, artifacts: str = "none") -> int:
     """All rules, statistics per EPC, file, site and lane, and the verdict file."""
     stage("read")
-    engine = wiring.Engine(Settings(sites=str(network)), wiring.network_at(network))
+    settings = Settings(sites=str(network), artifacts=artifacts)
+    learned = wiring.artifact_of(settings)
+    engine = wiring.Engine(settings, wiring.network_at(network), learned)
     raw = wiring.read_log(scans)
     stage("understand")
     events = engine.understand(raw)
@@ -88,7 +96,7 @@ def everything(scans: Path, network: Path, stage: Stages) -> int:
     return len(told.verdicts)
 
 
-TASKS = {"floor": floor, "five-rules": five_rules, "everything": everything}
+TASKS = {"floor": floor, "five-rules": five_rules, "everything": everything, "models": models}
 
 
 def main() -> None:
