@@ -59,6 +59,13 @@ class RuleProfile(StrEnum):
     SOURCE = "source"
 
 
+class Language(StrEnum):
+    """In which language scans are explained."""
+
+    ENGLISH = "en"
+    KOREAN = "ko"
+
+
 Log = Annotated[Path, typer.Argument(help="Scan log: CSV, TSV (also .gz), Parquet, JSON, EPCIS.")]
 SitesOption = Annotated[
     Path | None,
@@ -101,6 +108,10 @@ def detect(
             help="default: all seven rules; source: the earlier service's five, faults and all."
         ),
     ] = None,
+    language: Annotated[
+        Language | None,
+        typer.Option(help="Of explanations. Default: en; --rules source has English only."),
+    ] = None,
     zone: Zone = None,
     companies: Annotated[
         str | None,
@@ -140,6 +151,7 @@ def detect(
     output.check_targets(out, rejects, *inputs)
     settings = read_settings(
         rules=rules and rules.value,
+        language=language and language.value,
         zone=zone,
         sites=str(sites) if sites else None,
         artifacts=artifacts,

@@ -11,6 +11,7 @@ import polars as pl
 
 from scantrail.vocabulary.events import Flag
 from scantrail.vocabulary.findings import AnomalyKind, Cause, Severity
+from scantrail.vocabulary.language import ENGLISH, Language
 from scantrail.vocabulary.protocols import FOUND, Told
 
 Floats = npt.NDArray[np.float64]
@@ -30,6 +31,7 @@ EXPLAINED: Final = pl.Schema(
 _NOTHING: Final = pl.DataFrame(schema=EXPLAINED)
 _HIGH, _MEDIUM, _LOW = 70, 40, 20
 _SILENT: Final = "it departs from what history shows"
+_ORDINARY: Final = "{expected}; it would be ordinary {normal}"
 _RUNBOOK: Final = {
     Cause.ITEM: "Check the item where it is, and ask who handled it.",
     Cause.SCANNER: "Check the reader: its aim, its rate, its clock.",
@@ -54,7 +56,10 @@ def severity(score: float) -> Severity:
 
 
 def model_claims(
-    rows: npt.NDArray[np.uint32], scores: Floats, told: Sequence[list[Told]]
+    rows: npt.NDArray[np.uint32],
+    scores: Floats,
+    told: Sequence[list[Told]],
+    language: Language = ENGLISH,
 ) -> pl.DataFrame:
     """One claim (`protocols.FOUND`) per event that learned detectors raise an alarm for.
 
@@ -62,17 +67,20 @@ def model_claims(
         rows: (k,) the events' rows.
         scores: (k,) their combined scores.
         told: What each detector says of them, k each.
+        language: In which they say it.
     """
+    say = language.say
     claims = []
     each = zip(*told, strict=True) if told else [()] * len(rows)
     for row, score, said in zip(rows.tolist(), scores.tolist(), each, strict=True):
-        reasons = "; ".join(one.reason for one in said if one.reason) or _SILENT
+        reasons = "; ".join(one.reason for one in said if one.reason) or say(_SILENT)
         expected = "; ".join(one.expected for one in said if one.expected)
         normal = next((one.normal for one in said if one.normal), "")
         if normal:
-            expected = f"{expected}; it would be ordinary {normal}" if expected else normal
+            expected = say(_ORDINARY, expected=expected, normal=normal) if expected else normal
         cause = next((one.cause for one in reversed(said)), Cause.ITEM)
-        claims.append((row, AnomalyKind.MODEL, score, reasons, expected, cause, _RUNBOOK[cause]))
+        runbook = say(_RUNBOOK[cause])
+        claims.append((row, AnomalyKind.MODEL, score, reasons, expected, cause, runbook))
     return pl.DataFrame(claims, schema=FOUND, orient="row")
 
 
@@ -85,12 +93,13 @@ def ranked(claims: pl.DataFrame, high_rule: float) -> pl.DataFrame:
     return claims[pl.Series(order.astype(np.uint32))]
 
 
-def explain(claims: pl.DataFrame) -> pl.DataFrame:
+def explain(claims: pl.DataFrame, language: Language = ENGLISH) -> pl.DataFrame:
     """Turn claims into one explanation per event.
 
     Args:
         claims: `protocols.FOUND`, for each event the deciding claim first (see
             `ensemble.combine`).
+        language: In which they are told.
 
     Returns:
         `EXPLAINED`: the deciding claim's kind, cause, expectation and runbook; the explanation
@@ -98,7 +107,11 @@ def explain(claims: pl.DataFrame) -> pl.DataFrame:
     """
     events: dict[int, list[str]] = {}
     for row, kind, _, reason, expected, cause, runbook in claims.iter_rows():
-        said = f"unusual: {reason}" if kind == AnomalyKind.MODEL else f"suspect {kind}: {reason}"
+        said = language.say(
+            "unusual: {reason}" if kind == AnomalyKind.MODEL else "suspect {kind}: {reason}",
+            kind=kind,
+            reason=reason,
+        )
         if row in events:
             events[row][2] += f"; {said}"
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import repeat
 from typing import Final
@@ -20,6 +21,7 @@ from scantrail.journeys import link
 from scantrail.lanes import Network
 from scantrail.vocabulary.events import Events
 from scantrail.vocabulary.findings import Report
+from scantrail.vocabulary.language import ENGLISH, Language
 from scantrail.vocabulary.protocols import FOUND, Detector, Explainer, Findings, Journeys
 
 _log = logging.getLogger(__name__)
@@ -33,14 +35,28 @@ _NOBODY: Final = np.uint32(0xFFFF_FFFF)
 Progress = Callable[[str], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How detectors' answers become verdicts.
+
+    `combination`: of learned detectors; None if there are none. `settings`: when to raise an alarm.
+    `language`: in which people are told why.
+    """
+
+    combination: Combination | None = None
+    settings: EnsembleSettings = field(default_factory=EnsembleSettings)
+    language: Language = ENGLISH
+
+
+_PLAIN: Final = Manner()
+
+
 def judge(
     events: Events,
     network: Network,
     detectors: Sequence[Detector],
     progress: Progress = lambda _: None,
-    *,
-    combination: Combination | None = None,
-    settings: EnsembleSettings | None = None,
+    manner: Manner = _PLAIN,
 ) -> Report:
     """Judge every event.
 
@@ -49,21 +65,20 @@ def judge(
         network: Sites and lanes that journeys are measured against.
         detectors: Who judges. One that raises leaves its scores null and is named in `degraded`.
         progress: Told of each stage.
-        combination: How learned detectors are combined; None if there are none among them.
-        settings: When to raise an alarm; the defaults if None.
+        manner: How their answers become verdicts; by default those of rules alone, in English.
 
     Returns:
         One verdict per event, in input order (see `findings.Report`).
     """
     progress("journeys")
-    journeys = see(events.frame, network)
+    journeys = see(events.frame, network, manner.language)
 
     progress("detectors")
     answers, degraded = _ask(detectors, journeys)
 
     progress("verdicts")
     answered = {name: answer for name, answer in answers.items() if answer}
-    settings = settings or EnsembleSettings()
+    combination, settings = manner.combination, manner.settings
     crowd = partial(_crowd, journeys.linked)
     decision = combine(answered, len(journeys.events), combination, settings, crowd)
     able = [one for one in detectors if one.name in answered and isinstance(one, Explainer)]
@@ -71,18 +86,18 @@ def judge(
     scores = _scores(detectors, answers, len(journeys.events))
     if combination:
         scores.append(decision.combined)
-    verdicts = _verdicts(journeys, scores, decision, explain(claims))
+    verdicts = _verdicts(journeys, scores, decision, explain(claims, manner.language))
     versions = {detector.name: detector.version for detector in detectors}
     return Report(verdicts, events.rejects, claims, degraded, versions)
 
 
-def see(events: pl.DataFrame, network: Network) -> Journeys:
+def see(events: pl.DataFrame, network: Network, language: Language = ENGLISH) -> Journeys:
     """What detectors see of events (`vocabulary.events.EVENTS`): gaps filled, journeys linked."""
     filled = fill_gaps(events, network.sites)
     linked, codes = link(filled, network)
     table = network.sites.table
     names = pl.DataFrame([table["location_id"], table["scan_location"]])
-    return Journeys(linked, filled, codes, names)
+    return Journeys(linked, filled, codes, names, language)
 
 
 def _ask(
@@ -138,7 +153,8 @@ def _claims(
             _log.exception("detector %s has no words for what it found", one.name)
     rows = journeys.linked["row"].to_numpy()[places]
     scores = decision.combined.to_numpy()[places]
-    return ranked(pl.concat([decision.claims, model_claims(rows, scores, told)]), high_rule)
+    models = model_claims(rows, scores, told, journeys.language)
+    return ranked(pl.concat([decision.claims, models]), high_rule)
 
 
 def _verdicts(

@@ -25,6 +25,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     zone: str = "Asia/Seoul"  #: IANA zone of times that carry no offset
     rules: Literal["default", "source"] = "default"  #: rule profile
+    language: Literal["en", "ko"] = "en"  #: of explanations; the profile `source` has English only
     sites: str = ""  #: site list, or a folder written by `sites learn`; empty: the demo chain
     #: folder written by `train`; "demo": the bundled one; "none": rules alone. Empty: the bundled
     #: one with the demo chain, none with other sites

@@ -27,6 +27,7 @@ from scantrail.sites import Sites, no_sites, read_sites
 from scantrail.stores.memory import MemoryReports
 from scantrail.vocabulary.events import Events, RawLog
 from scantrail.vocabulary.findings import Report
+from scantrail.vocabulary.language import ENGLISH, LANGUAGES
 from scantrail.vocabulary.protocols import Detector, ReportStore
 
 #: The bundled demo chain.
@@ -91,16 +92,21 @@ class Engine:
             ml: Whether learned detectors judge too, if there are any.
             history: Earlier events that journeys may have begun with; they get no verdicts.
         """
-        artifact = self._learned(profile, ml=ml)
         report = pipeline.judge(
             events if history is None else _after(history, events),
             self.network,
             self.detectors(profile, ml=ml),
             progress,
-            combination=artifact.combination if artifact else None,
-            settings=self.settings.ensemble,
+            self._manner(profile or self.settings.rules, ml=ml),
         )
         return report if history is None else _of(report, len(history.frame))
+
+    def _manner(self, profile: str, *, ml: bool) -> pipeline.Manner:
+        """How verdicts are made; the earlier service spoke English only."""
+        artifact = self._learned(profile, ml=ml)
+        combination = artifact.combination if artifact else None
+        language = ENGLISH if profile == "source" else LANGUAGES[self.settings.language]
+        return pipeline.Manner(combination, self.settings.ensemble, language)
 
     def with_tiers_seen(self, events: Events) -> Engine:
         """An engine in which sites of unknown tier have the one that their scans show."""

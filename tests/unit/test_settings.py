@@ -29,6 +29,7 @@ def test_the_environment_is_read_by_name_and_type():
         {
             "SCANTRAIL_ZONE": "Europe/Vienna",
             "SCANTRAIL_RULES": "source",
+            "SCANTRAIL_LANGUAGE": "ko",
             "SCANTRAIL_SITES": "network/",
             "SCANTRAIL_MAX_BODY_BYTES": "1000",
             "SCANTRAIL_MAX_RECORDS": "10",
@@ -44,6 +45,7 @@ def test_the_environment_is_read_by_name_and_type():
     assert read == Settings(
         zone="Europe/Vienna",
         rules="source",
+        language="ko",
         sites="network/",
         max_body_bytes=1000,
         max_records=10,
@@ -85,6 +87,8 @@ def test_later_sources_win_and_a_tables_other_entries_stay(file):
          "a setting can't be used: Expected `int`, got `str` - at `$.max_records`; docs/settings.md lists all"),
         ({"SCANTRAIL_RULES": "old"},
          "a setting can't be used: Invalid enum value 'old' - at `$.rules`; docs/settings.md lists all"),
+        ({"SCANTRAIL_LANGUAGE": "fr"},
+         "a setting can't be used: Invalid enum value 'fr' - at `$.language`; docs/settings.md lists all"),
         ({"SCANTRAIL_THRESHOLDS__OPTIONAL_TIERS": "ship"},
          "a setting can't be used: Invalid enum value 'ship' - at `$.thresholds.optional_tiers[0]`; docs/settings.md lists all"),
         ({"SCANTRAIL_THRESHOLDS": "x", "SCANTRAIL_THRESHOLDS__JUMP_SCORE": "1"},

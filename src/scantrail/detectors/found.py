@@ -23,15 +23,35 @@ class Found:
     `at`, `prev_at` (local times), `epc_code`, and `item`, the code as it was spelled first.
     """
 
-    __slots__ = ("_at", "_facts", "_others")
+    __slots__ = ("_at", "_facts", "_names")
 
-    def __init__(self, facts: Columns, others: Columns, at: int) -> None:
-        self._facts, self._others, self._at = facts, others, at
+    def __init__(self, facts: Columns, names: Names, at: int) -> None:
+        self._facts, self._names, self._at = facts, names, at
 
     def __getitem__(self, name: str) -> Any:
         """The value of that name; None where it is unknown, but NaN in a fact."""
-        columns = self._facts if name in self._facts else self._others
+        columns = self._facts if name in self._facts else self._names
         return columns[name][self._at]
+
+    def say(self, template: str, /, **values: Any) -> str:
+        """An English template in the language asked for, filled with `values` and the event's own.
+
+        `event.say("{km:.0f} km from {there} in {hours} h", hours=2)`
+        """
+        told = self._names.language.of(template)
+        return told.format_map(_Values(self, values) if values else self)
+
+
+class _Values(dict[str, Any]):
+    """The values of a template: those given, else what the event tells."""
+
+    def __init__(self, event: Found, given: Mapping[str, Any]) -> None:
+        super().__init__(given)
+        self._event = event
+
+    def __missing__(self, name: str) -> Any:
+        """What the event tells."""
+        return self._event[name]
 
 
 class Names(dict[str, list[Any]]):
@@ -41,6 +61,7 @@ class Names(dict[str, list[Any]]):
         """Of the events at these places of `linked`."""
         super().__init__()
         self._journeys, self._at = journeys, pl.Series(places.astype(np.uint32))
+        self.language = journeys.language
         rows = journeys.linked["row"].to_numpy()
         self._here = self._found(rows[places])
         # of a journey's first event the one before is another item's; no rule speaks of it then
@@ -77,14 +98,15 @@ class Names(dict[str, list[Any]]):
         events = self._journeys.events
         columns = (events[name][at].to_list() for name in ("scan_location", "location_id"))
         return [
-            name or self._listed.get(ident) or _numbered(ident)
+            name or self._listed.get(ident) or self._numbered(ident)
             for name, ident in zip(*columns, strict=True)
         ]
 
     def _steps(self, at: pl.Series) -> list[str]:
         events = self._journeys.events
         columns = (events[name][at].to_list() for name in ("event_type", "business_step"))
-        return [kind or step or "an unnamed step" for kind, step in zip(*columns, strict=True)]
+        unnamed = self.language.of("an unnamed step")
+        return [kind or step or unnamed for kind, step in zip(*columns, strict=True)]
 
     def _times(self, at: pl.Series) -> list[str]:
         events = self._journeys.events
@@ -92,6 +114,7 @@ class Names(dict[str, list[Any]]):
         local = events["time"][at].cast(pl.Int64).to_numpy().astype("datetime64[us]") + offset
         return [text.replace("T", " ") for text in np.datetime_as_string(local, unit="s").tolist()]
 
-
-def _numbered(ident: int | None) -> str:
-    return "an unnamed place" if ident is None else f"location {ident}"
+    def _numbered(self, ident: int | None) -> str:
+        if ident is None:
+            return self.language.of("an unnamed place")
+        return self.language.say("location {ident}", ident=ident)

@@ -46,7 +46,7 @@ class RuleSet:
 
     @cached_property
     def version(self) -> str:
-        """Changes with the rules in force, with every setting, and with the network."""
+        """Changes with the rules in force, their settings, the network; not with the language."""
         rules = [
             f"{rule.kind} {rule.score.__module__}.{rule.score.__name__}" for rule in self.rules
         ]
@@ -102,14 +102,14 @@ class RuleSet:
         rows = names["row"]
         claims = []
         for rule, scores, facts in zip(self.rules, *_picked(blocks), strict=True):
-            kind = rule.kind.value
+            kind, runbook = rule.kind.value, journeys.language.of(rule.runbook)
             claims += [
                 (
                     rows[i],
                     kind,
                     score,
                     *rule.words(self.bound, Found(facts, names, i)),
-                    rule.runbook,
+                    runbook,
                 )
                 for i, score in enumerate(scores)
                 if score > 0

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import polars as pl
 
 from scantrail.ingest.gs1 import looks_gs1, parse_gs1
+from scantrail.vocabulary.language import ENGLISH, Say
 
 #: The six parts, their lengths in ASCII digits, in order.
 PARTS: Final = {
@@ -167,34 +168,67 @@ def _odd(codes: pl.Series) -> pl.DataFrame:
 def decompose_one(code: str | None) -> Code:
     """One code; slow, complete, and cached."""
     if code is None or not code.strip():
-        return Code(code, reason="is empty")
+        return _reasoned(Code(code))
     if looks_gs1(code):
         return _gs1_row(code)
     parts = code.split(".")
     if len(parts) != len(PARTS):
-        return Code(
-            code,
-            reason=f"has {len(parts)} part{'s' if len(parts) > 1 else ''} separated by dots, "
-            f"expected {len(PARTS)}",
-            nearly=_repair(code),
-        )
+        return _reasoned(Code(code, nearly=_repair(code)))
     return _dotted_row(code, parts)
+
+
+def reason_of(code: Code, say: Say) -> str | None:
+    """Why a code can't be read or is malformed, in a clause; None where it is in order.
+
+    What is wrong with a GS1 code is told in English only: most of it is the library's.
+    """
+    text = code.epc_code
+    if text is None or not text.strip():
+        return say("is empty")
+    if code.scheme is None:
+        count = text.count(".") + 1
+        return say(
+            "has {count} part separated by dots, expected {wanted}"
+            if count == 1
+            else "has {count} parts separated by dots, expected {wanted}",
+            count=count,
+            wanted=len(PARTS),
+        )
+    if code.scheme != "dotted":
+        return say("{gs1_reason}", gs1_reason=code.reason) if code.reason else None
+    return _reason_of_parts(code, say)
+
+
+def _reason_of_parts(code: Code, say: Say) -> str | None:
+    faults = []
+    for part, length in PARTS.items():
+        text = getattr(code, part)
+        if not _well_formed(text, length):
+            said = {"part": say(part), "text": text[:20], "length": length}
+            faults.append(say("{part} '{text}' is not {length} digits", **said))
+    if not code.manufacture_ok and _well_formed(code.manufacture or "", PARTS["manufacture"]):
+        faults.append(say("manufacture date {text} is no date", text=code.manufacture))
+    return "; ".join(faults) or None
+
+
+def _well_formed(text: str, length: int) -> bool:
+    return len(text) == length and text.isascii() and text.isdigit()
+
+
+def _reasoned(row: Code) -> Code:
+    return row._replace(reason=reason_of(row, ENGLISH.say))
 
 
 def _dotted_row(code: str, parts: list[str]) -> Code:
     fields: dict[str, Any] = {"scheme": "dotted"}
-    faults = []
+    sound = True
     for (name, length), text in zip(PARTS.items(), parts, strict=True):
-        well_formed = len(text) == length and text.isascii() and text.isdigit()
-        fields[name], fields[f"{name}_ok"] = text, well_formed
-        if not well_formed:
-            faults.append(f"{name} '{text[:20]}' is not {length} digits")
+        fields[name], fields[f"{name}_ok"] = text, _well_formed(text, length)
+        sound &= fields[f"{name}_ok"]
     made = _date(parts[4]) if fields["manufacture_ok"] else None
-    if made is None and fields["manufacture_ok"]:
-        fields["manufacture_ok"] = False
-        faults.append(f"manufacture date {parts[4]} is no date")
-    fields["manufactured"] = made
-    return Code(code, **fields, reason="; ".join(faults) or None, nearly=_repair(code))
+    fields["manufacture_ok"], fields["manufactured"] = made is not None, made
+    row = Code(code, **fields, nearly=_repair(code))
+    return row if sound and made else _reasoned(row)
 
 
 def _gs1_row(code: str) -> Code:

@@ -14,6 +14,7 @@ import polars as pl
 
 from scantrail.vocabulary.events import Events, RawLog
 from scantrail.vocabulary.findings import Cause, Report
+from scantrail.vocabulary.language import ENGLISH, Language
 
 T = TypeVar("T")
 
@@ -39,13 +40,14 @@ class Journeys:
 
     `linked`: `journeys.LINKED`. `events`: `vocabulary.events.EVENTS`, in row order. `codes`: the
     distinct EPC codes, in the order of `linked`'s `epc`. `names`: the listed sites'
-    `location_id` and `scan_location`.
+    `location_id` and `scan_location`. `language`: in which people are told what was found.
     """
 
     linked: pl.DataFrame
     events: pl.DataFrame
     codes: pl.Series
     names: pl.DataFrame
+    language: Language = ENGLISH
     _memo: dict[Hashable, Any] = field(default_factory=dict, compare=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, compare=False)
 

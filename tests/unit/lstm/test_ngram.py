@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scantrail.detectors.lstm.ngram import BackOff, preceding
@@ -38,6 +38,7 @@ def test_an_unseen_context_backs_off():
     st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2), st.integers(0, 2)), min_size=1),
     st.tuples(st.integers(0, 3), st.integers(0, 3)),
 )
+@settings(deadline=None)
 def test_chances_sum_to_one_and_the_best_is_their_maximum(rows, context):
     table = np.array(rows)
     counts = BackOff.fit(table[:, 0], table[:, 1:], 5)

@@ -70,7 +70,12 @@ class LstmDetector:
         beyond = np.nan_to_num(by_head(*self.runtime.scores(some))[rows], nan=0.0)
         predicted = {name: each[rows] for name, each in self.runtime.predictions(some).items()}
         listed = dict(journeys.names.iter_rows())
-        names = ["an unlisted place", *(listed.get(i) or f"location {i}" for i in self.known.sites)]
+        language = journeys.language
+        names = [language.of("an unlisted place")]
+        names += [
+            listed.get(site) or language.say("location {ident}", ident=site)
+            for site in self.known.sites
+        ]
         heads = [head.name for head in self.spec.heads]
         return [
             told(
@@ -79,6 +84,7 @@ class LstmDetector:
                 {name: each[at] for name, each in predicted.items()},
                 dict(zip(heads, beyond[at].tolist(), strict=True)),
                 names,
+                language,
             )
             for at, place in enumerate(places.tolist())
         ]

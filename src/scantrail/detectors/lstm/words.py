@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scantrail.detectors.lstm.spec import UNKNOWN
 from scantrail.features.coding import STEPS, Coded
 from scantrail.vocabulary.findings import Cause
+from scantrail.vocabulary.language import Language, Say
 from scantrail.vocabulary.protocols import Told
 
 Floats = npt.NDArray[np.float64]
@@ -22,9 +23,17 @@ _GRID: Final = np.linspace(np.log(1 / 60), np.log(24 * 400), 600)  # log hours
 _STRANGE: Final = {
     "step": "this step is a surprise",
     "site": "this place is a surprise",
-    "company": "it is a surprise that it moves {whom}",
+    "company": "it is a surprise that it moves in such company",
+    "alone": "it is a surprise that it moves without those it came with",
     "clock": "the hour is a surprise",
     "hours": "{hours} since the move before is a surprise",
+}
+_NORMAL: Final = {
+    "hours": "{low} to {high} after the move before",
+    "site": "at {sites}",
+    "step": "as {steps}",
+    "company": "together with those it came with",
+    "clock": "at the site's usual hours",
 }
 
 
@@ -34,6 +43,7 @@ def told(
     predicted: Predicted,
     surprise: Mapping[str, float],
     names: Sequence[str],
+    language: Language,
 ) -> Told:
     """Words for one event.
 
@@ -43,38 +53,41 @@ def told(
         predicted: What each head predicted of it: (size,) logits, or (3 C,) of a mixture.
         surprise: Nats by head.
         names: People's name of each site code.
+        language: In which to tell.
     """
     head = max(surprise, key=lambda name: surprise[name])
-    hours = coded.with_whom.hours[place]
-    alone = coded.with_whom.here[place] < coded.with_whom.came_with[place] / 2
-    reason = _STRANGE[head].format(
-        whom="without those it came with" if alone else "in such company",
-        hours=_span(float(hours)),
-    )
-    steps = _likely(predicted["step"], STEPS)
-    sites = _likely(predicted["site"], names)
+    whom, say = coded.with_whom, language.say
+    alone = head == "company" and whom.here[place] < whom.came_with[place] / 2
+    strange = _STRANGE["alone" if alone else head]
     low, high = usual_hours(predicted["hours"].astype(np.float64))
-    expected = f"usual next: {steps}"
-    if coded.with_whom.before[place] >= 0:
-        expected += f"; for such a step usually at {sites}, {_span(low)} to {_span(high)} later"
-    normal = {
-        "hours": f"{_span(low)} to {_span(high)} after the move before",
-        "site": f"at {sites}",
-        "step": f"as {steps}",
-        "company": "together with those it came with",
-        "clock": "at the site's usual hours",
-    }[head]
-    return Told(reason, expected, normal, Cause.ITEM)
+    values = {
+        "steps": _likely(predicted["step"], [language.of(step) for step in STEPS], say),
+        "sites": _likely(predicted["site"], names, say),
+        "low": _span(low, say),
+        "high": _span(high, say),
+    }
+    expected = say(
+        "usual next: {steps}; for such a step usually at {sites}, {low} to {high} later"
+        if whom.before[place] >= 0
+        else "usual next: {steps}",
+        **values,
+    )
+    return Told(
+        say(strange, hours=_span(float(whom.hours[place]), say)),
+        expected,
+        say(_NORMAL[head], **values),
+        Cause.ITEM,
+    )
 
 
-def _likely(logits: npt.NDArray[np.float32], names: Sequence[str]) -> str:
+def _likely(logits: npt.NDArray[np.float32], names: Sequence[str], say: Say) -> str:
     """The likeliest values and their chances."""
     known = logits[UNKNOWN + 1 :].astype(np.float64)
     chances = np.exp(known - known.max())
     chances /= chances.sum()
     order = np.argsort(-chances)[:_MOST]
     chosen = [i for n, i in enumerate(order) if n == 0 or chances[i] >= _LIKELY]
-    return " or ".join(f"{names[i + 1]} ({chances[i]:.0%})" for i in chosen)
+    return say(" or ").join(f"{names[i + 1]} ({chances[i]:.0%})" for i in chosen)
 
 
 def usual_hours(mixture: Floats) -> tuple[float, float]:
@@ -93,10 +106,12 @@ def usual_hours(mixture: Floats) -> tuple[float, float]:
     return float(np.exp(_GRID[min(low, last)])), float(np.exp(_GRID[min(high, last)]))
 
 
-def _span(hours: float) -> str:
+def _span(hours: float, say: Say) -> str:
     """Hours as people say them."""
     if np.isnan(hours):
-        return "the time"
+        return say("the time")
     if hours < 1:
-        return f"{hours * 60:.0f} min"
-    return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.1f} d"
+        return say("{minutes:.0f} min", minutes=hours * 60)
+    if hours < 48:
+        return say("{hours:.1f} h", hours=hours)
+    return say("{days:.1f} d", days=hours / 24)

@@ -15,8 +15,8 @@ def _score(bound: Bound, scans: Scans) -> Scored:
 
 
 def _words(_: Bound, event: Found) -> Words:
-    reason = f"{event['step']} at {event['here']} ({event['at']}) after it had been sold"
-    return Words(reason, "nothing after the sale, or a return first", Cause.ITEM)
+    reason = event.say("{step} at {here} ({at}) after it had been sold")
+    return Words(reason, event.say("nothing after the sale, or a return first"), Cause.ITEM)
 
 
 _SOLD = ("2025-07-08 18:00:00", 5, "POS_Sell", "POS_Sell")

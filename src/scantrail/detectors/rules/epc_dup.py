@@ -21,14 +21,12 @@ def _score(bound: Bound, scans: Scans) -> Scored:
 
 
 def _words(_: Bound, event: Found) -> Words:
-    here, at = event["here"], event["at"]
+    say = event.say
     if event["apart"]:
-        reason = (
-            f"scanned at {event['second_places']} places in the same second ({at}), here {here}"
-        )
-        return Words(reason, "one place at a time", Cause.ITEM)
-    reason = f"different steps at {here} in the same second ({at})"
-    return Words(reason, "some time between steps", Cause.DATA)
+        reason = say("scanned at {second_places} places in the same second ({at}), here {here}")
+        return Words(reason, say("one place at a time"), Cause.ITEM)
+    reason = say("different steps at {here} in the same second ({at})")
+    return Words(reason, say("some time between steps"), Cause.DATA)
 
 
 RULE = Rule(

@@ -12,8 +12,9 @@ import numpy as np
 from scantrail.detectors.found import Found
 from scantrail.detectors.rule import Bound, Case, Rule, RuleSettings, Words
 from scantrail.detectors.scans import Scans, Scored, first_of
-from scantrail.ingest.epc import Code, decompose_one
+from scantrail.ingest.epc import Code, decompose_one, reason_of
 from scantrail.vocabulary.findings import AnomalyKind, Cause
+from scantrail.vocabulary.language import Say
 
 _EPOCH: Final = date(1970, 1, 1)
 _DIGITS: Final = "0123456789"
@@ -101,32 +102,44 @@ def _unknown_company(code: Code, s: RuleSettings) -> bool:
 
 
 def _words(bound: Bound, event: Found) -> Words:
-    s, code = bound.settings, decompose_one(event["item"])
-    spelled, nearly, age = event["epc_code"], code.nearly or _meant(code, s), event["age_days"]
-    faults = _faults(code, s)
+    s, say, code = bound.settings, event.say, decompose_one(event["item"])
+    nearly, age = code.nearly or _meant(code, s), event["age_days"]
+    faults = _faults(code, s, say)
     if age < 0:
-        faults.append(f"manufactured {-age:.0f} days after this scan of {event['at']}")
+        faults.append(say("manufactured {days:.0f} days after this scan of {at}", days=-age))
     elif age > s.max_age_days:
-        limit = f"more than {s.max_age_days} days"
-        faults.append(f"manufactured {age:.0f} days before this scan, {limit}")
+        fault = say(
+            "manufactured {days:.0f} days before this scan, more than {limit} days",
+            days=age,
+            limit=s.max_age_days,
+        )
+        faults.append(fault)
     elif nearly is not None:
-        return Words(f"code '{spelled}' reads like a damaged {nearly}", nearly, Cause.SCANNER)
+        reason = say("code '{epc_code}' reads like a damaged {nearly}", nearly=nearly)
+        return Words(reason, nearly, Cause.SCANNER)
+    reason = say("code '{epc_code}': {faults}", faults="; ".join(faults))
+    return Words(reason, _expected(s, say), Cause.ITEM)
+
+
+def _expected(s: RuleSettings, say: Say) -> str:
     companies = ", ".join(s.companies[:5]) + (", …" if len(s.companies) > 5 else "")
-    expected = (
-        f"{s.header}.company.product.lot.YYYYMMDD.serial with 3, 7, 7, 6, 8 and 9 digits"
-        f"{', company one of ' + companies if companies else ''}, made at most {s.max_age_days} "
-        "days before the scan; or a valid GS1 code"
+    return say(
+        "{header}.company.product.lot.YYYYMMDD.serial with 3, 7, 7, 6, 8 and 9 digits{company}, "
+        "made at most {days} days before the scan; or a valid GS1 code",
+        header=s.header,
+        company=say(", company one of {companies}", companies=companies) if companies else "",
+        days=s.max_age_days,
     )
-    return Words(f"code '{spelled}': {'; '.join(faults)}", expected, Cause.ITEM)
 
 
-def _faults(code: Code, s: RuleSettings) -> list[str]:
+def _faults(code: Code, s: RuleSettings, say: Say) -> list[str]:
     """What is wrong with the code itself, in words."""
-    faults = [] if code.reason is None else [code.reason]
+    reason = reason_of(code, say)
+    faults = [] if reason is None else [reason]
     if code.header_ok and _wrong_header(code, s):
-        faults.append(f"header {code.header} is not {s.header}")
+        faults.append(say("header {header} is not {wanted}", header=code.header, wanted=s.header))
     if code.company_ok and _unknown_company(code, s):
-        faults.append(f"company {code.company} is not a known company")
+        faults.append(say("company {company} is not a known company", company=code.company))
     return faults
 
 

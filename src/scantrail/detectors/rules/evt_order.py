@@ -50,20 +50,21 @@ def _repeats(bound: Bound, scans: Scans) -> Array:
 
 
 def _words(_: Bound, event: Found) -> Words:
-    here, at, there = event["here"], event["at"], event["there"]
-    step, prev_step, prev_at = event["step"], event["prev_step"], event["prev_at"]
+    say = event.say
     if event["in_after_out"]:
-        reason = (
-            f"came in at {here} ({at}) after it had gone out there ({prev_at}), "
+        reason = say(
+            "came in at {here} ({at}) after it had gone out there ({prev_at}), "
             "without coming in before"
         )
-        return Words(reason, f"{step} before {prev_step}", Cause.DATA)
+        return Words(reason, say("{step} before {prev_step}"), Cause.DATA)
     if event["left_late"]:
-        reason = f"left {here} ({at}) after it had arrived at {there} ({prev_at})"
-        return Words(reason, f"{step} before {prev_step}", Cause.DATA)
-    after = f" after {there}" if there != here else ""
-    times = f"{event['repeats']} times in a row"
-    return Words(f"{step} {times}, here at {here}{after}", "the chain's next step", Cause.SCANNER)
+        reason = say("left {here} ({at}) after it had arrived at {there} ({prev_at})")
+        return Words(reason, say("{step} before {prev_step}"), Cause.DATA)
+    if event["there"] == event["here"]:
+        reason = say("{step} {repeats} times in a row, here at {here}")
+    else:
+        reason = say("{step} {repeats} times in a row, here at {here} after {there}")
+    return Words(reason, say("the chain's next step"), Cause.SCANNER)
 
 
 _IN = ("2025-08-16 22:47:39", 4, "W_Stock_Inbound", "W_Stock_Inbound")

@@ -58,19 +58,26 @@ def _by_lane(bound: Bound, scans: Scans, z: Array) -> Array:
 
 
 def _words(bound: Bound, event: Found) -> Words:
-    limit, km, hours = bound.speed_limit_kmh, event["km"], event["hours"]
-    usual = event["lane_hours"]
-    expected = f"{km / limit:.1f} h at the very least" if km is not None else "the usual time"
+    say, limit = event.say, bound.speed_limit_kmh
+    km, hours, usual = event["km"], event["hours"], event["lane_hours"]
+    if km is None:
+        expected = say("the usual time")
+    else:
+        expected = say("{hours:.1f} h at the very least", hours=km / limit)
     if usual is not None:
-        expected = f"about {usual:.1f} h on this lane, {expected}"
+        expected = say("about {usual:.1f} h on this lane, {least}", usual=usual, least=expected)
     if event["too_fast"]:
         speed = f" ({km / hours:,.0f} km/h)" if hours > 0 else ""
-        way = f"{km:.0f} km from {event['there']} in {hours:.2f} h{speed}"
-        reason = f"{way}; the limit is {limit:g} km/h"
+        reason = say(
+            "{km:.0f} km from {there} in {hours:.2f} h{speed}; the limit is {limit:g} km/h",
+            speed=speed,
+            limit=limit,
+        )
         return Words(reason, expected, Cause.ITEM)
-    reason = (
-        f"{hours:.1f} h from {event['there']}; this lane usually takes {usual:.1f} h "
-        f"({event['z']:+.1f} robust deviations)"
+    reason = say(
+        "{hours:.1f} h from {there}; this lane usually takes {usual:.1f} h "
+        "({z:+.1f} robust deviations)",
+        usual=usual,
     )
     return Words(reason, expected, Cause.DATA)
 

@@ -11,6 +11,7 @@ from scantrail.detectors.rule import Bound, Case, Rule, Words
 from scantrail.detectors.scans import Array, Scans, Scored, first_of
 from scantrail.vocabulary.chain import Tier
 from scantrail.vocabulary.findings import AnomalyKind, Cause
+from scantrail.vocabulary.language import Say
 
 #: The tiers between plant and shop, which goods pass in this order.
 _BETWEEN: Final = (Tier.WAREHOUSE, Tier.HUB, Tier.WHOLESALER)
@@ -64,31 +65,33 @@ def _unknown_lane(bound: Bound, scans: Scans) -> Array:
 
 
 def _words(bound: Bound, event: Found) -> Words:
-    tier, prev_tier = _name(event["tier"]), _name(event["prev_tier"])
-    here = event["here"]
-    way = f"from {event['there']} ({prev_tier}) to {here} ({tier})"
+    say = event.say
+    tier, prev_tier = (_name(event[name], say) for name in ("tier", "prev_tier"))
+    way = say("from {there} ({prev_tier}) to {here} ({tier})", tier=tier, prev_tier=prev_tier)
     if event["tiers_back"] > 0:
-        reason = f"back up the chain {way} without a return"
-        return Words(reason, f"onward from the {prev_tier}, or a return scan first", Cause.ITEM)
+        reason = say("back up the chain {way} without a return", way=way)
+        onward = say("onward from the {prev_tier}, or a return scan first", prev_tier=prev_tier)
+        return Words(reason, onward, Cause.ITEM)
     if event["skip"]:
-        expected = f"plant, {_between(bound)}retailer, in this order"
-        return Words(f"{way}: a tier was passed over", expected, Cause.ITEM)
+        order = say("plant, {between}retailer, in this order", between=_between(bound, say))
+        return Words(say("{way}: a tier was passed over", way=way), order, Cause.ITEM)
     if event["unknown_lane"]:
-        return Words(f"{way}: no item went this way before", "a known lane", Cause.DATA)
+        reason = say("{way}: no item went this way before", way=way)
+        return Words(reason, say("a known lane"), Cause.DATA)
     if not event["step_fits"]:
-        reason = f"step {event['step']} at {here}, which is a {tier}"
-        return Words(reason, f"a step of a {tier}", Cause.SCANNER)
-    return Words(f"{here} is not in the site list", "a listed site", Cause.DATA)
+        reason = say("step {step} at {here}, which is a {tier}", tier=tier)
+        return Words(reason, say("a step of a {tier}", tier=tier), Cause.SCANNER)
+    return Words(say("{here} is not in the site list"), say("a listed site"), Cause.DATA)
 
 
-def _between(bound: Bound) -> str:
+def _between(bound: Bound, say: Say) -> str:
     """The tiers between plant and shop, optional ones in brackets."""
     names, optional = (_TIERS[tier] for tier in _BETWEEN), bound.settings.optional_tiers
-    return "".join(f"({name},) " if name in optional else f"{name}, " for name in names)
+    return "".join(f"({say(name)},) " if name in optional else f"{say(name)}, " for name in names)
 
 
-def _name(tier: int | None) -> str:
-    return "unknown tier" if tier is None else _TIERS[tier]
+def _name(tier: int | None, say: Say) -> str:
+    return say("unknown tier") if tier is None else say(_TIERS[tier])
 
 
 _RETAIL = ("2025-07-05 18:00:00", 5, "R_Stock_Inbound", "R_Stock_Inbound")

@@ -51,12 +51,13 @@ def _missing_links(bound: Bound, scans: Scans) -> Array:
 
 def _words(_: Bound, event: Found) -> Words:
     missing = int(event["missing"])
-    absent = f"{missing} scan{'s are' if missing > 1 else ' is'} absent"
-    reason = (
-        f"{absent} between {event['prev_step']} at {event['there']} "
-        f"and {event['step']} at {event['here']}"
+    reason = event.say(
+        "{missing} scans are absent between {prev_step} at {there} and {step} at {here}"
+        if missing > 1
+        else "{missing} scan is absent between {prev_step} at {there} and {step} at {here}",
+        missing=missing,
     )
-    return Words(reason, "a scan at every step of the chain", Cause.SCANNER)
+    return Words(reason, event.say("a scan at every step of the chain"), Cause.SCANNER)
 
 
 _START = ("2025-07-01 11:00:00", 2, "WMS", "WMS_Inbound")

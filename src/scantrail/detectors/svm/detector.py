@@ -56,6 +56,6 @@ class SvmDetector:
         rows = self.table(journeys)[places]
         falls, tails = self.model.contributions(rows), self.model.tails(rows)
         return [
-            told(coded, place, fall, tail)
+            told(coded, place, fall, tail, journeys.language.say)
             for place, fall, tail in zip(places.tolist(), falls, tails, strict=True)
         ]

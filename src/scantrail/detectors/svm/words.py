@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scantrail.features.coding import Coded
 from scantrail.features.tabular import TABULAR
 from scantrail.vocabulary.findings import Cause
+from scantrail.vocabulary.language import Say
 from scantrail.vocabulary.protocols import Told
 
 _SHARE: Final = 0.3  # of the strongest contribution; weaker ones are not named
@@ -35,9 +36,22 @@ _NORMAL: Final = {
     "late_again": "read once",
 }
 
+_VALUES: Final = {
+    "alone": ": {here} together, {before} before",
+    "left_behind": ": {left:.0%} of {before}",
+    "missed_together": ": {alike} of {here}",
+    "read_again": ": {count} times",
+    "late_again": ": {minutes:.0f} minutes later",
+    "hour": ": {hour}:00",
+}
+
 
 def told(
-    coded: Coded, place: int, contributions: npt.NDArray[np.float32], tails: npt.NDArray[np.float32]
+    coded: Coded,
+    place: int,
+    contributions: npt.NDArray[np.float32],
+    tails: npt.NDArray[np.float32],
+    say: Say,
 ) -> Told:
     """Words for one event.
 
@@ -46,6 +60,7 @@ def told(
         place: Where the event stands in them.
         contributions: (d,) how much the score falls with each feature at its usual value.
         tails: (d,) how rare each value is by itself.
+        say: Of the language in which to tell.
     """
     names = list(TABULAR)
     order = np.argsort(-contributions)[:_MOST]
@@ -53,27 +68,35 @@ def told(
     named = [i for i in order if contributions[i] > 0 and contributions[i] >= _SHARE * strongest]
     if not named:
         return Told("", "", "", Cause.ITEM)
-    reason = ", and ".join(
-        f"{TABULAR[names[i]]}{_value(coded, place, names[i])} (rarer than {tails[i]:.2%} of scans)"
+    reason = say(", and ").join(
+        say(
+            "{what}{value} (rarer than {tail:.2%} of scans)",
+            what=say(TABULAR[names[i]]),
+            value=_value(coded, place, names[i], say),
+            tail=tails[i],
+        )
         for i in named
     )
     first = names[named[0]]
-    return Told(reason, "", _NORMAL[first], _CAUSES.get(first, Cause.ITEM))
+    return Told(reason, "", say(_NORMAL[first]), _CAUSES.get(first, Cause.ITEM))
 
 
-def _value(coded: Coded, place: int, name: str) -> str:
+def _value(coded: Coded, place: int, name: str, say: Say) -> str:
     """The value behind a feature, where people know it by another than nats."""
     whom = coded.with_whom
     hours = whom.hours[place]
-    took = f": {hours:.1f} h" if hours < 48 else f": {hours / 24:.1f} days"
-    values = {
-        "slow": took,
-        "fast": took,
-        "alone": f": {whom.here[place]} together, {whom.came_with[place]} before",
-        "left_behind": f": {whom.left_before[place]:.0%} of {whom.came_with[place]}",
-        "missed_together": f": {whom.alike[place]} of {whom.here[place]}",
-        "read_again": f": {whom.run[place] + 1} times",
-        "late_again": f": {whom.gap[place] * 60:.0f} minutes later",
-        "hour": f": {coded.clock[place] % 24}:00",
-    }
-    return values.get(name, "")
+    if name in {"slow", "fast"}:
+        span = {"hours": hours, "days": hours / 24}
+        return say(": {hours:.1f} h" if hours < 48 else ": {days:.1f} days", **span)
+    if name not in _VALUES:
+        return ""
+    return say(
+        _VALUES[name],
+        here=whom.here[place],
+        before=whom.came_with[place],
+        left=whom.left_before[place],
+        alike=whom.alike[place],
+        count=whom.run[place] + 1,
+        minutes=whom.gap[place] * 60,
+        hour=coded.clock[place] % 24,
+    )
