@@ -110,9 +110,13 @@ def test_rules_alone_on_request(engine, events):
     assert not set(ML) & set(engine.judge(events, ml=False).verdicts.columns)
 
 
-def test_unknown_sites_are_null_for_the_network(engine, events):
-    foreign = Events(events.frame.head(50).with_columns(location_id=pl.lit(999_999)))
-    assert engine.judge(foreign).verdicts["lstmSequenceScore"].null_count() == 50
+def test_an_unknown_place_says_nothing_and_an_unknown_step_silences_the_network(engine, events):
+    foreign = events.frame.head(50).with_columns(location_id=pl.lit(999_999))
+    nameless = foreign.with_columns(event_type=pl.lit("?"), business_step=pl.lit("?"))
+    for frame, silent in ((foreign, 0), (nameless, 50)):
+        verdicts = engine.judge(Events(frame)).verdicts
+        assert verdicts["lstmSequenceScore"].null_count() == silent
+        assert verdicts["svmOutlierScore"].null_count() == 0
 
 
 def test_one_journey_of_ten_thousand_scans(engine, events):

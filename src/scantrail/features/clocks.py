@@ -60,7 +60,8 @@ def _scans(coded: Coded) -> Ints:
     """One event per batch, as most of it came, by site and time; items yet unmoved say nothing."""
     whom = coded.with_whom
     moves = np.flatnonzero(~whom.again & (coded.step > 1) & (coded.site > 0))
-    most_first = moves[np.lexsort((-whom.alike[moves], whom.group[moves]))]
+    ways = coded.step[whom.before[moves]], whom.hours[moves]  # ties don't hang on the order of rows
+    most_first = moves[np.lexsort((*ways, -whom.alike[moves], whom.group[moves]))]
     batch: Ints = most_first[np.diff(whom.group[most_first], prepend=-1) != 0]
     return batch[np.argsort(_moment(coded, batch), kind="stable")]
 
