@@ -27,7 +27,7 @@ from scantrail.vocabulary.events import Events
 CHAINS = ("demo", "second")
 TRAIN_SEED, TRAIN_ITEMS, CONTAMINATION = 901, 100_000, 0.01
 TEST_SEEDS, TEST_ITEMS, PREVALENCE = (911, 912, 913, 914, 915, 916), 50_000, 0.05
-EPOCHS = 8
+EPOCHS = 4
 BUDGETS = (1.0, 3.0, 10.0)
 
 

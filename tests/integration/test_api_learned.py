@@ -1,5 +1,6 @@
 """What the service tells of learned detectors: scores, reasons, counts, and how to do without."""
 
+import datetime as dt
 import json
 
 import pytest
@@ -11,18 +12,17 @@ from scantrail.wiring import DEMO, engine
 
 DETECT = "/api/v1/barcode-anomaly-detect"
 SCORES = ("lstmSequenceScore", "svmOutlierScore", "mlCombinedScore")
-#: Below the default, so that the sample log has events that models alone find.
-ALERT = 55.0
+ALERT = Settings().ensemble.alert_score
 SAMPLE = json.loads((DEMO / "sample.json").read_text(encoding="utf-8"))["data"]
-
-
-def wary(alert):
-    return read_settings({"SCANTRAIL_ENSEMBLE__ALERT_SCORE": str(alert)})
+# one of the items in order leaves a shop's store minutes after it came, where goods stay for days
+ITEM = [one for one in SAMPLE if one["epc_code"].endswith("000000103")]
+CAME = dt.datetime.fromisoformat(ITEM[7]["event_time"])
+ITEM[8]["event_time"] = str(CAME + dt.timedelta(minutes=3))
 
 
 @pytest.fixture(scope="module")
 def demo():
-    return engine(wary(ALERT))
+    return engine(Settings())
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +160,15 @@ def test_the_source_profile_knows_no_models(detect):
     assert not {key for one in answer["EventHistory"] for key in one} & {*SCORES, "model"}
 
 
+def test_of_a_scan_of_which_nothing_is_known_the_network_says_nothing(detect):
+    strange = {"location_id": 999_999, "business_step": "Teleport", "event_type": "Teleport"}
+    found = detect("?detail=all", [one | strange for one in SAMPLE[:3]])["EventHistory"]
+    assert len(found) == 3
+    for one in found:
+        assert "lstmSequenceScore" not in one
+        assert "svmOutlierScore" in one
+
+
 @pytest.mark.parametrize(
     ("name", "score", "other"),
     [("lstm", "lstmSequenceScore", "svm"), ("svm", "svmOutlierScore", "lstm")],
@@ -194,7 +203,8 @@ def test_where_all_learned_detectors_fail_rules_answer_and_say_so(detect, monkey
 
 
 def test_the_alert_score_is_a_setting(call, told):
-    deaf = call(create_app(engine(wary(101))))
+    settings = read_settings({"SCANTRAIL_ENSEMBLE__ALERT_SCORE": "101"})
+    deaf = call(create_app(engine(settings)))
     answer = deaf("POST", DETECT, content=json.dumps({"data": SAMPLE})).json()
     assert alone(told)
     assert alone(answer) == []

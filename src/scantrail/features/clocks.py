@@ -60,10 +60,13 @@ def _scans(coded: Coded) -> Ints:
     """One event per batch, as most of it came, by site and time; items yet unmoved say nothing."""
     whom = coded.with_whom
     moves = np.flatnonzero(~whom.again & (coded.step > 1) & (coded.site > 0))
-    ways = coded.step[whom.before[moves]], whom.hours[moves]  # ties don't hang on the order of rows
-    most_first = moves[np.lexsort((*ways, -whom.alike[moves], whom.group[moves]))]
+    # of equally many, those that came first: the order of the rows must not matter
+    ways = coded.step[whom.before[moves]], whom.hours[moves]
+    keys = (*ways, -whom.alike[moves], whom.group[moves])
+    most_first = moves[np.lexsort(keys)]
     batch: Ints = most_first[np.diff(whom.group[most_first], prepend=-1) != 0]
-    return batch[np.argsort(_moment(coded, batch), kind="stable")]
+    moments = (whom.hours[batch], coded.step[batch], _moment(coded, batch))
+    return batch[np.lexsort(moments)]
 
 
 def _moment(coded: Coded, at: Ints | slice) -> Ints:
