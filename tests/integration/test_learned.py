@@ -110,13 +110,13 @@ def test_rules_alone_on_request(engine, events):
     assert not set(ML) & set(engine.judge(events, ml=False).verdicts.columns)
 
 
-def test_what_nobody_knows_is_null_for_the_network(engine, events):
-    """Neither the place nor the step is known: it cannot judge."""
-    strange = {"business_step": "Teleport", "event_type": "Teleport"}
-    foreign = events.frame.head(50).with_columns(
-        location_id=pl.lit(999_999), **{name: pl.lit(word) for name, word in strange.items()}
-    )
-    assert engine.judge(Events(foreign)).verdicts["lstmSequenceScore"].null_count() == 50
+def test_an_unknown_place_says_nothing_and_an_unknown_step_silences_the_network(engine, events):
+    foreign = events.frame.head(50).with_columns(location_id=pl.lit(999_999))
+    nameless = foreign.with_columns(event_type=pl.lit("?"), business_step=pl.lit("?"))
+    for frame, silent in ((foreign, 0), (nameless, 50)):
+        verdicts = engine.judge(Events(frame)).verdicts
+        assert verdicts["lstmSequenceScore"].null_count() == silent
+        assert verdicts["svmOutlierScore"].null_count() == 0
 
 
 def test_one_journey_of_ten_thousand_scans(engine, events):

@@ -61,7 +61,8 @@ def _scans(coded: Coded) -> Ints:
     whom = coded.with_whom
     moves = np.flatnonzero(~whom.again & (coded.step > 1) & (coded.site > 0))
     # of equally many, those that came first: the order of the rows must not matter
-    keys = (whom.hours[moves], -whom.alike[moves], whom.group[moves])
+    ways = coded.step[whom.before[moves]], whom.hours[moves]
+    keys = (*ways, -whom.alike[moves], whom.group[moves])
     most_first = moves[np.lexsort(keys)]
     batch: Ints = most_first[np.diff(whom.group[most_first], prepend=-1) != 0]
     moments = (whom.hours[batch], coded.step[batch], _moment(coded, batch))

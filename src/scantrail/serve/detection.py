@@ -173,9 +173,9 @@ def _counted(rows: Iterable[Row]) -> dict[str, int]:
 def _per_epc(rows: Iterable[Row]) -> list[Answer]:
     by_epc: dict[str, list[Row]] = {}
     for row in rows:
-        by_epc.setdefault(row["epc_code"], []).append(row)
-    counted = [{"epcCode": epc, **_counted(found)} for epc, found in by_epc.items()]
-    return [counters for counters in counted if counters["totalEvents"]]
+        if any(row[column] for _, column in _COUNTED):
+            by_epc.setdefault(row["epc_code"], []).append(row)
+    return [{"epcCode": epc, **_counted(found)} for epc, found in by_epc.items()]
 
 
 def _summary(file: int, suspects: list[Row], learned: _Learned) -> dict[str, float]:
