@@ -29,16 +29,17 @@ from scantrail.ensemble import Combination
 from scantrail.errors import ArtifactError
 from scantrail.features.coding import STEPS, Vocabulary
 from scantrail.features.tabular import TABULAR
-from scantrail.features.usual import COMPANY, Usual
+from scantrail.features.usual import COMPANY, TABLES, Usual
 
 FORMAT: Final = 1
+_REVISION: Final = 1  # rises whenever the same scans get other codes, nats or features
 _CARD, _NETWORK, _ARRAYS = "card.json", "network.onnx", "arrays.npz"
 Arrays = dict[str, npt.NDArray[Any]]
 
 
 def features_fingerprint() -> str:
     """Sixteen hex digits that change with the coding and the features that artifacts rely on."""
-    text = "\n".join((*STEPS, str(COMPANY), *TABULAR))
+    text = "\n".join((str(_REVISION), *STEPS, str(COMPANY), *TABLES, *TABULAR))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -7,6 +7,7 @@ amount of history allows. What a whole batch does at once is one observation, no
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Self
 
 import numpy as np
@@ -28,6 +29,9 @@ _LEFT: Final = np.array([0.001, 0.5, 0.9])  # nobody left before, some, most, ne
 _CAME: Final = np.array([0.5, 1.5, 5.5, 20.0])
 #: Kinds of company: how many go along, by how many of the former companions had left.
 COMPANY: Final = (len(_HERE) + 1) * (len(_LEFT) + 1)
+_RARE: Final = ("steps", "lanes", "origins", "company")  # tables of counts
+#: All tables, by name.
+TABLES: Final = (*_RARE, "clocks", "times", "hours", "again", "missed")
 _KERNEL: Final = {0: 0.3, -1: 0.2, 1: 0.2, -2: 0.1, 2: 0.1, -3: 0.05, 3: 0.05}  # of late days
 
 
@@ -42,7 +46,7 @@ def came_in(coded: Coded) -> Ints:
     return np.digitize(coded.with_whom.came_with, _CAME)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Usual:
     """Counts of history, as plain arrays.
 
@@ -101,7 +105,7 @@ class Usual:
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Everything as plain float32 arrays."""
-        return {name: getattr(self, name).astype(np.float32) for name in self.__slots__}
+        return {name: getattr(self, name).astype(np.float32) for name in TABLES}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, npt.NDArray[Any]], known: Vocabulary) -> Self:
@@ -131,6 +135,12 @@ class Usual:
                 )
         return cls(**{name: arrays[name].astype(np.float64) for name in shapes})
 
+    @cached_property
+    def _nats(self) -> dict[str, Floats]:
+        """How rare every entry of the tables is; made once, since requests are many and small."""
+        tables = {name: _rarity(getattr(self, name)) for name in _RARE}
+        return tables | {"clocks": self._clock_nats()}
+
     def time_z(self, coded: Coded) -> Floats:
         """Robust deviations of the log hours since the previous move; NaN where none is usual."""
         middle, spread, count = self._time_table(coded)
@@ -156,41 +166,36 @@ class Usual:
         return {
             "step": np.where(move, self._step(coded, before), 0.0),
             "lane": np.where(
-                moved & (from_site != coded.site), _rarity(self.lanes)[from_site, coded.site], 0.0
+                moved & (from_site != coded.site), self._nats["lanes"][from_site, coded.site], 0.0
             ),
-            "clock": np.where(move, self._clock(coded.site, coded.clock), 0.0),
+            "clock": np.where(move, self._nats["clocks"][coded.site, coded.clock], 0.0),
             "origin": np.where(
                 start & (coded.step == 1) & (coded.product > 0) & (coded.site > 0),
-                _rarity(self.origins)[coded.product, coded.site],
+                self._nats["origins"][coded.product, coded.site],
                 0.0,
             ),
             "company": np.where(
                 moved,
-                _rarity(self.company)[before, coded.step, came_in(coded), company(coded)],
+                self._nats["company"][before, coded.step, came_in(coded), company(coded)],
                 0.0,
             ),
         }
 
     def _step(self, coded: Coded, before: Ints) -> Floats:
         """A single missed read is no rarer than missed reads are, wherever it happens."""
-        nats = _rarity(self.steps)[before, coded.step]
+        nats = self._nats["steps"][before, coded.step]
         one_missed = _skips(coded) & (coded.step == before + 2)
         ordinary = -np.log(np.maximum(float(self.missed), 1e-3))
         return np.where(one_missed, np.minimum(nats, ordinary), nats)
 
-    def _clock(self, site: Ints, clock: Ints) -> Floats:
-        shares = self._clock_shares()
-        best = shares.max(axis=1)
-        nats: Floats = np.log(best[site] / shares[site, clock])
-        return nats
-
-    def _clock_shares(self) -> Floats:
-        """Share of a site's batches by hour, neighbours helping, drawn to that of all sites."""
+    def _clock_nats(self) -> Floats:
+        """How rare each hour is at each site, neighbours helping: (sites + 1, `CLOCKS`)."""
         whole = self.clocks.reshape(-1, 3, 24)
         near = sum(share * np.roll(whole, hours, -1) for hours, share in _KERNEL.items())
         counts = np.asarray(near).reshape(-1, CLOCKS)
-        shares: Floats = (counts + 0.3 / CLOCKS) / (counts.sum(axis=1, keepdims=True) + 0.3)
-        return shares
+        shares = counts + 0.3 / CLOCKS
+        nats: Floats = np.log(shares.max(axis=1, keepdims=True) / shares)
+        return nats
 
     def missed_together(self, coded: Coded) -> Floats:
         """Nats against chance that so many of a batch lack the same link; 0 where none is missed.
