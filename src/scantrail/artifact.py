@@ -20,7 +20,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from scantrail.calibration import Calibration
+from scantrail.calibration import Calibration, to_score
 from scantrail.detectors.lstm.detector import LstmDetector
 from scantrail.detectors.lstm.spec import NetworkSpec
 from scantrail.detectors.svm.detector import SvmDetector
@@ -80,6 +80,15 @@ class Artifact:
     def version(self) -> str:
         """Twelve hex digits."""
         return self.lstm.version
+
+    def alert_score(self, per_10k: float) -> float:
+        """The score that honest items reach in at most so many alerts per 10,000 scans.
+
+        An alert is an item; how many scans an item has, is taken from the log learned from.
+        """
+        data = self.card.about["data"]
+        share = per_10k / 10_000 * data["events"] / data["items"]
+        return float(to_score(np.array(-np.log10(min(share, 1.0)))))
 
 
 def write_artifact(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 import numpy as np
@@ -35,6 +35,8 @@ class EnsembleSettings(msgspec.Struct, frozen=True, kw_only=True):
     """When to raise an alarm; scores are 0-100."""
 
     alert_score: float = 65.0  # calibrated: about one honest item in 400
+    #: at most so many false alerts per 10,000 scans; sets `alert_score` by what the artifact knows
+    alerts_per_10k: Annotated[float, msgspec.Meta(gt=0)] | None = None
     high_rule: float = 70.0  # rules from here on decide by themselves
     shared_lift: float = 10.0  # what a claim gains if rules and models agree
 

@@ -163,7 +163,18 @@ def engine(settings: Settings) -> Engine:
         companies = _companies_at(path) if settings.sites else DEMO_COMPANIES
         thresholds = msgspec.structs.replace(thresholds, companies=companies)
     settings = msgspec.structs.replace(settings, thresholds=thresholds)
-    return Engine(settings, network_at(path), artifact_of(settings))
+    artifact = artifact_of(settings)
+    return Engine(_with_alert_score(settings, artifact), network_at(path), artifact)
+
+
+def _with_alert_score(settings: Settings, artifact: Artifact | None) -> Settings:
+    """Settings in which a budget of alerts has become a score."""
+    budget = settings.ensemble.alerts_per_10k
+    if budget is None or artifact is None:
+        return settings
+    score = artifact.alert_score(budget)
+    ensemble = msgspec.structs.replace(settings.ensemble, alert_score=score)
+    return msgspec.structs.replace(settings, ensemble=ensemble)
 
 
 def artifact_of(settings: Settings) -> Artifact | None:

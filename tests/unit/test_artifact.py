@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from scantrail.artifact import features_fingerprint, read_artifact, read_card
-from scantrail.errors import ArtifactError
-from scantrail.wiring import DEMO_ARTIFACT
+from scantrail.errors import ArtifactError, SettingsError
+from scantrail.settings import read_settings
+from scantrail.wiring import DEMO_ARTIFACT, engine
 
 
 @pytest.fixture
@@ -104,3 +105,26 @@ def test_nothing_that_could_run_is_ever_unpacked(folder):
         "arrays.npz": hashlib.sha256(path.read_bytes()).hexdigest()})  # fmt: skip
     with pytest.raises(ArtifactError, match="arrays.npz is damaged"):
         read_artifact(folder)
+
+
+def test_a_budget_of_alerts_becomes_a_score():
+    """3 of 10,000 scans at 4.6 scans an item: 1 item in 720."""
+    artifact = read_artifact(DEMO_ARTIFACT)
+    data = artifact.card.about["data"]
+    share = 3 / 10_000 * data["events"] / data["items"]
+    assert artifact.alert_score(3) == pytest.approx(-25 * np.log10(share))
+    assert artifact.alert_score(1) > artifact.alert_score(3) > artifact.alert_score(10)
+    assert artifact.alert_score(10_000) == 0
+
+
+def test_the_budget_is_a_setting():
+    settings = read_settings({"SCANTRAIL_ENSEMBLE__ALERTS_PER_10K": "3"})
+    built = engine(settings)
+    assert built.settings.ensemble.alert_score == built.artifact.alert_score(3)
+    rules = read_settings({"SCANTRAIL_ENSEMBLE__ALERTS_PER_10K": "3"}, artifacts="none")
+    assert engine(rules).settings.ensemble.alert_score == 65
+
+
+def test_a_budget_of_none_is_refused():
+    with pytest.raises(SettingsError, match=r"Expected `float` > 0.0"):
+        read_settings({"SCANTRAIL_ENSEMBLE__ALERTS_PER_10K": "0"})

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from scantrail.calibration import Calibration, to_score
+from scantrail.detectors.lstm.cache import CachedRuntime
 from scantrail.detectors.lstm.encoding import by_head, encode, nats
 from scantrail.detectors.lstm.runtime import Runtime
 from scantrail.detectors.lstm.spec import NetworkSpec
@@ -48,10 +49,15 @@ class LstmDetector:
         """The session that scores."""
         return Runtime(self.spec, self.network)
 
+    @cached_property
+    def cached(self) -> CachedRuntime:
+        """The same, which remembers journeys."""
+        return CachedRuntime(self.runtime)
+
     def raw(self, journeys: Journeys) -> Floats:
         """Surprise per event in nats, (n,) float64; NaN where it cannot say."""
         coded = code(journeys, self.known)
-        return nats(*self.runtime.scores(encode(coded)), coded)
+        return nats(*self.cached.scores(encode(coded)), coded)
 
     def judge(self, journeys: Journeys) -> Findings:
         """Score every event."""
@@ -67,7 +73,7 @@ class LstmDetector:
         items, which = np.unique(sequence[places], return_inverse=True)
         some = sequences.take(items)
         rows = some.offsets[which] + places - sequences.offsets[sequence[places]]
-        beyond = np.nan_to_num(by_head(*self.runtime.scores(some))[rows], nan=0.0)
+        beyond = np.nan_to_num(by_head(*self.cached.scores(some))[rows], nan=0.0)
         predicted = {name: each[rows] for name, each in self.runtime.predictions(some).items()}
         listed = dict(journeys.names.iter_rows())
         language = journeys.language
