@@ -18,7 +18,7 @@ from baseline import Baseline
 
 from scantrail import output, wiring
 from scantrail.evaluation import JUDGES, Evaluation, Found, evaluate
-from scantrail.pipeline import see
+from scantrail.pipeline import Manner, judge, see
 from scantrail.settings import read_settings
 from scantrail.simulate import SimulationConfig, simulate, write
 from scantrail.simulate.anomalies.catalog import KINDS
@@ -29,6 +29,8 @@ TRAIN_SEED, TRAIN_ITEMS, CONTAMINATION = 901, 100_000, 0.01
 TEST_SEEDS, TEST_ITEMS, PREVALENCE = (911, 912, 913, 914, 915, 916), 50_000, 0.05
 EPOCHS = 4
 BUDGETS = (1.0, 3.0, 10.0)
+#: Detector switched off to the column of what the others say.
+WITHOUT = {"rules": "without rules", "lstm": "without LSTM", "svm": "without SVM"}
 
 
 def main() -> None:
@@ -81,11 +83,21 @@ def measure(chain: str, work: Path) -> Iterator[dict[float, Evaluation]]:
         journeys = see(test.frame, engine.network)
         order = np.argsort(journeys.linked["row"].to_numpy(), kind="stable")
         verdicts = output.verdict_table(engine.judge(test)).with_columns(
-            pl.Series("baseline", plain.score(journeys)[order])
+            pl.Series("baseline", plain.score(journeys)[order]),
+            *(_without(name, engine, test).alias(column) for name, column in WITHOUT.items()),
         )
         labels = pl.read_csv(folder / "labels.csv")
         print(chain, seed, flush=True)
-        yield {budget: evaluate(verdicts, labels, budget) for budget in BUDGETS}
+        also = ("baseline", *WITHOUT.values())
+        yield {budget: evaluate(verdicts, labels, budget, also) for budget in BUDGETS}
+
+
+def _without(name: str, engine: wiring.Engine, events: Events) -> pl.Series:
+    """What all detectors but one say together."""
+    assert engine.artifact is not None
+    others = [one for one in engine.detectors() if one.name != name]
+    manner = Manner(engine.artifact.combination, engine.settings.ensemble)
+    return judge(events, engine.network, others, manner=manner).verdicts["finalConfidence"]
 
 
 def page(measured: dict[str, list[dict[float, Evaluation]]]) -> str:
@@ -93,7 +105,7 @@ def page(measured: dict[str, list[dict[float, Evaluation]]]) -> str:
     lines: list[str] = []
     for chain, runs in measured.items():
         at_three = [run[3.0] for run in runs]
-        shown = [name for name in JUDGES if name in at_three[0].found]
+        shown = list(at_three[0].found)
         lines += [
             f"### The {chain} chain",
             "",
@@ -102,7 +114,7 @@ def page(measured: dict[str, list[dict[float, Evaluation]]]) -> str:
             "logs (lowest to highest).",
             "",
             "| found at 3 false alerts per 10,000 scans | items | "
-            + " | ".join(JUDGES[name] for name in shown)
+            + " | ".join(JUDGES.get(name, name) for name in shown)
             + " |",
             "|---|" + "---|" * (len(shown) + 1),
         ]

@@ -7,6 +7,7 @@ as written.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,15 +20,13 @@ from scantrail.errors import InputError
 
 Floats = npt.NDArray[np.float64]
 
-#: Scores that verdicts may have, and what people call the judge behind each; `baseline` is a column
-#: that a comparison may add.
+#: Scores that verdicts may have, and what people call the judge behind each.
 JUDGES: Final = {
     "finalConfidence": "all together",
     "rules": "rules",
     "mlCombinedScore": "models",
     "lstmSequenceScore": "LSTM",
     "svmOutlierScore": "one-class SVM",
-    "baseline": "baseline",
 }
 _RULES: Final = "rules"
 _LEARNED: Final = ("lstmSequenceScore", "svmOutlierScore", "mlCombinedScore")
@@ -111,8 +110,19 @@ def _having(frame: pl.DataFrame, path: Path, columns: tuple[str, ...]) -> pl.Dat
     return frame
 
 
-def evaluate(verdicts: pl.DataFrame, labels: pl.DataFrame, per_10k: float = 3.0) -> Evaluation:
+def evaluate(
+    verdicts: pl.DataFrame,
+    labels: pl.DataFrame,
+    per_10k: float = 3.0,
+    also: Collection[str] = (),
+) -> Evaluation:
     """Measure verdicts against labels at `per_10k` false alerts per 10,000 scans.
+
+    Args:
+        verdicts: As `read_verdicts` gives them.
+        labels: As `read_labels` gives them.
+        per_10k: False alerts that are bearable.
+        also: Further columns of scores, to compare with.
 
     Raises:
         InputError: Labels name events that no verdict is about, or none are left.
@@ -129,14 +139,15 @@ def evaluate(verdicts: pl.DataFrame, labels: pl.DataFrame, per_10k: float = 3.0)
         )
     if not len(told):
         raise InputError("there are no labels; without any, nothing can be measured")
-    items = _per_item(verdicts.with_columns(known), told)
+    judges = [*JUDGES, *also]
+    items = _per_item(verdicts.with_columns(known), told, judges)
     kinds = items["kind"].to_list()
     labelled = items["kind"].is_not_null().to_numpy()
     members = _members(items)
     budget = int(per_10k * len(verdicts) / 10_000)
     found = {
         name: _found(items[name].to_numpy(), labelled, members, budget)
-        for name in JUDGES
+        for name in judges
         if name in items.columns
     }
     return Evaluation(
@@ -150,11 +161,11 @@ def evaluate(verdicts: pl.DataFrame, labels: pl.DataFrame, per_10k: float = 3.0)
     )
 
 
-def _per_item(verdicts: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
+def _per_item(verdicts: pl.DataFrame, told: pl.DataFrame, judges: list[str]) -> pl.DataFrame:
     """One row per item: the highest score of each judge, its kind (null: unlabelled)."""
     rules = [name for name in verdicts.columns if name.endswith("Score") and name not in _LEARNED]
     judged = verdicts.with_columns(pl.max_horizontal(rules).alias(_RULES)) if rules else verdicts
-    scores = [name for name in JUDGES if name in judged.columns]
+    scores = [name for name in judges if name in judged.columns]
     facts = [name for name in ("kind", "rule_visible") if name in told.columns]
     return (
         judged.select("event_id", "epc_code", *scores)
