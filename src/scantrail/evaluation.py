@@ -127,18 +127,9 @@ def evaluate(
     Raises:
         InputError: Labels name events that no verdict is about, or none are left.
     """
-    if not per_10k >= 0:
-        raise InputError(f"{per_10k} false alerts per 10,000 scans can't be; give 0 or more")
     known = pl.col("event_id").cast(pl.String)
     told = labels.select(known, "kind", *(["rule_visible"] if "rule_visible" in labels else []))
-    unknown = told.join(verdicts.select(known), on="event_id", how="anti")
-    if len(unknown):
-        raise InputError(
-            f"{len(unknown)} labelled events have no verdict, the first has the event_id "
-            f"{unknown['event_id'][0]!r}; are these labels of another log?"
-        )
-    if not len(told):
-        raise InputError("there are no labels; without any, nothing can be measured")
+    _refuse(verdicts.select(known), told, per_10k)
     judges = [*JUDGES, *also]
     items = _per_item(verdicts.with_columns(known), told, judges)
     kinds = items["kind"].to_list()
@@ -159,6 +150,20 @@ def evaluate(
         found=found,
         gain=_gain(items, labelled, budget) if kinds and _RULES in found else None,
     )
+
+
+def _refuse(judged: pl.DataFrame, told: pl.DataFrame, per_10k: float) -> None:
+    """What nothing can be measured by."""
+    if not per_10k >= 0:
+        raise InputError(f"{per_10k} false alerts per 10,000 scans can't be; give 0 or more")
+    unknown = told.join(judged, on="event_id", how="anti")
+    if len(unknown):
+        raise InputError(
+            f"{len(unknown)} labelled events have no verdict, the first has the event_id "
+            f"{unknown['event_id'][0]!r}; are these labels of another log?"
+        )
+    if not len(told):
+        raise InputError("there are no labels; without any, nothing can be measured")
 
 
 def _per_item(verdicts: pl.DataFrame, told: pl.DataFrame, judges: list[str]) -> pl.DataFrame:
