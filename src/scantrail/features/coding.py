@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 import msgspec
@@ -56,7 +56,7 @@ class Vocabulary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return cls(tuple(int(i) for i in ids[seen]), tuple(products), tuple(makers))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Coded:
     """Linked events as numbers, (n,) each, in journey order.
 
@@ -78,6 +78,12 @@ class Coded:
 
     def __len__(self) -> int:
         return len(self.site)
+
+    @cached_property
+    def came_from(self) -> Ints:
+        """Step of the previous move, (n,); 0 at the start of a journey."""
+        before = self.with_whom.before
+        return np.where(before >= 0, self.step[before], 0)
 
 
 def code(journeys: Journeys, known: Vocabulary) -> Coded:

@@ -82,7 +82,7 @@ class Usual:
         moves = np.flatnonzero(~whom.again & keep)
         batch = _batches(coded)
         batch = batch[keep[batch]]
-        step, before = coded.step, _came_from(coded)
+        step, before = coded.step, coded.came_from
         moved = batch[whom.before[batch] >= 0]
         gaps = np.log(np.maximum(whom.gap[whom.again & keep], 1e-4))
         skips = _skips(coded)[moves[whom.before[moves] >= 0]]
@@ -149,7 +149,7 @@ class Usual:
 
     def _time_table(self, coded: Coded) -> tuple[Floats, Floats, Floats]:
         """Middle and spread of log hours at each event's site, drawn to those of all sites."""
-        before, step = _came_from(coded), coded.step
+        before, step = coded.came_from, coded.step
         table, pooled = self.times[before, step, coded.site], self.times[before, step, 0]
         own = table[:, 2] / (table[:, 2] + _BELIEF)
         middle = own * table[:, 0] + (1 - own) * pooled[:, 0]
@@ -158,7 +158,7 @@ class Usual:
 
     def surprise(self, coded: Coded) -> dict[str, Floats]:
         """Nats by which each event departs from what is usual, one array per aspect."""
-        whom, before = coded.with_whom, _came_from(coded)
+        whom, before = coded.with_whom, coded.came_from
         move = ~whom.again
         moved = move & (whom.before >= 0)
         start = move & (whom.before < 0)
@@ -219,18 +219,13 @@ class Usual:
 def _batches(coded: Coded) -> Ints:
     """One event of each batch, as it came from one step: what a batch does is one observation."""
     moves = np.flatnonzero(~coded.with_whom.again)
-    pair = _pair(coded.with_whom.group, _came_from(coded))[moves]
+    pair = _pair(coded.with_whom.group, coded.came_from)[moves]
     return moves[np.unique(pair, return_index=True)[1]]
-
-
-def _came_from(coded: Coded) -> Ints:
-    """Step of the previous move; 0 at the start of a journey."""
-    return np.where(coded.with_whom.before >= 0, coded.step[coded.with_whom.before], 0)
 
 
 def _skips(coded: Coded) -> npt.NDArray[np.bool_]:
     """Moves that miss at least one of the ten stages."""
-    before = _came_from(coded)
+    before = coded.came_from
     return (before > 0) & (coded.step > before + 1) & (coded.step < AGAIN - 1)
 
 
@@ -265,7 +260,7 @@ def _times(coded: Coded, moved: Ints, sites: int) -> Floats:
     """Median, spread and count of log hours per steps and site; site 0 pools all sites."""
     table = np.zeros((_STEPS, _STEPS, sites, 3))
     table[..., 1] = 1.0
-    before, step, site = _came_from(coded)[moved], coded.step[moved], coded.site[moved]
+    before, step, site = coded.came_from[moved], coded.step[moved], coded.site[moved]
     logs = np.log(np.maximum(coded.with_whom.hours[moved], 1e-3))
     for at in (np.zeros_like(site), site):
         key = np.ravel_multi_index((before, step, at), (_STEPS, _STEPS, sites))
