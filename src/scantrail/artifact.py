@@ -34,6 +34,7 @@ from scantrail.features.usual import COMPANY, TABLES, Usual
 FORMAT: Final = 1
 _REVISION: Final = 1  # rises whenever the same scans get other codes, nats or features
 _CARD, _NETWORK, _ARRAYS = "card.json", "network.onnx", "arrays.npz"
+_PARTS: Final = {"usual", "svm", "calibration-lstm", "calibration-svm", "calibration-ml"}
 Arrays = dict[str, npt.NDArray[Any]]
 
 
@@ -168,9 +169,10 @@ def read_artifact(folder: Path) -> Artifact:
         for name, part in arrays.items()
         if name.startswith("calibration-")
     }
-    missing = {"lstm", "svm", "ml"} - calibrations.keys()
-    if missing or not {"usual", "svm"} <= arrays.keys():
-        raise ArtifactError(f"{folder} lacks parts: {sorted(missing)}; fetch the artifact again")
+    missing = _PARTS - arrays.keys()
+    if missing:
+        parts = ", ".join(sorted(missing))
+        raise ArtifactError(f"{folder} lacks parts: {parts}; fetch the artifact again")
     usual = Usual.from_arrays(arrays["usual"], known)
     model = from_arrays(arrays["svm"], card.svm)
     if model.names != tuple(TABULAR):

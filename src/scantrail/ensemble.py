@@ -128,7 +128,7 @@ def combine(
     found = rule > 0
     if combination is None or not learned:
         silent = np.full(events, np.nan)
-        return _decision(rule, silent, found, found & False, ruled)
+        return _decision(rule, silent, found, np.zeros_like(found), ruled)
     scores = {name: one.scores.to_series().to_numpy() for name, one in learned.items()}
     combined = to_score(combination.evidence(scores))
     alarmed = combined >= settings.alert_score

@@ -132,7 +132,6 @@ def evaluate(
     _refuse(verdicts.select(known), told, per_10k)
     judges = [*JUDGES, *also]
     items = _per_item(verdicts.with_columns(known), told, judges)
-    kinds = items["kind"].to_list()
     labelled = items["kind"].is_not_null().to_numpy()
     members = _members(items)
     budget = int(per_10k * len(verdicts) / 10_000)
@@ -148,7 +147,7 @@ def evaluate(
         prevalence=float(labelled.mean()),
         per_10k=per_10k,
         found=found,
-        gain=_gain(items, labelled, budget) if kinds and _RULES in found else None,
+        gain=_gain(items, labelled, budget) if _RULES in found else None,
     )
 
 

@@ -1,5 +1,6 @@
 """What was learned, as files: read back whole, or refused with the cure."""
 
+import hashlib
 import json
 import shutil
 
@@ -96,14 +97,24 @@ def test_a_folder_without_an_artifact_is_refused(tmp_path):
 
 def test_nothing_that_could_run_is_ever_unpacked(folder):
     """An array of objects would need pickle, which is never allowed, digest or not."""
-    import hashlib
-
     path = folder / "arrays.npz"
     np.savez(path, evil=np.array([{"a": 1}], dtype=object))
     digests = json.loads((folder / "card.json").read_text())["digests"]
     change_card(folder, digests=digests | {
         "arrays.npz": hashlib.sha256(path.read_bytes()).hexdigest()})  # fmt: skip
     with pytest.raises(ArtifactError, match="arrays.npz is damaged"):
+        read_artifact(folder)
+
+
+def test_an_artifact_that_lacks_a_part_names_it(folder):
+    path = folder / "arrays.npz"
+    with np.load(path) as archive:
+        kept = {name: archive[name] for name in archive.files if not name.startswith("usual/")}
+    np.savez(path, **kept)
+    digests = json.loads((folder / "card.json").read_text())["digests"]
+    change_card(folder, digests=digests | {
+        "arrays.npz": hashlib.sha256(path.read_bytes()).hexdigest()})  # fmt: skip
+    with pytest.raises(ArtifactError, match="lacks parts: usual; fetch the artifact again"):
         read_artifact(folder)
 
 
