@@ -27,3 +27,7 @@ class TrainingError(ScantrailError):
 
 class ArtifactError(ScantrailError):
     """A stored model can't be used: damaged, from another version, or for other features."""
+
+
+class StoreError(ScantrailError):
+    """The database can't be reached, read or written."""

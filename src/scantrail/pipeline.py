@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import repeat
 from typing import Final
@@ -19,7 +19,7 @@ from scantrail.explain import causes, explain, model_claims, ranked
 from scantrail.gaps import fill_gaps
 from scantrail.journeys import link
 from scantrail.lanes import Network
-from scantrail.vocabulary.events import Events
+from scantrail.vocabulary.events import Events, empty_rejects
 from scantrail.vocabulary.findings import Report
 from scantrail.vocabulary.language import ENGLISH, Language
 from scantrail.vocabulary.protocols import FOUND, Detector, Explainer, Findings, Journeys
@@ -72,7 +72,16 @@ def judge(
     """
     progress("journeys")
     journeys = see(events.frame, network, manner.language)
+    return replace(decide(journeys, detectors, progress, manner), rejects=events.rejects)
 
+
+def decide(
+    journeys: Journeys,
+    detectors: Sequence[Detector],
+    progress: Progress = lambda _: None,
+    manner: Manner = _PLAIN,
+) -> Report:
+    """Judge every event of journeys that `see` made; see `judge`. The report has no rejects."""
     progress("detectors")
     answers, degraded = _ask(detectors, journeys)
 
@@ -88,7 +97,7 @@ def judge(
         scores.append(decision.combined)
     verdicts = _verdicts(journeys, scores, decision, explain(claims, manner.language))
     versions = {detector.name: detector.version for detector in detectors}
-    return Report(verdicts, events.rejects, claims, degraded, versions)
+    return Report(verdicts, empty_rejects(), claims, degraded, versions)
 
 
 def see(events: pl.DataFrame, network: Network, language: Language = ENGLISH) -> Journeys:

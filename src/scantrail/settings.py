@@ -34,7 +34,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ensemble: EnsembleSettings = EnsembleSettings()
     max_body_bytes: int = 64 * 1024 * 1024  #: larger request bodies are answered with 413
     max_records: int = 100_000  #: more records in one request are answered with 413
-    kept_reports: int = 100  #: how many past reports the service remembers
+    #: where the service keeps scans and verdicts: sqlite:///FILE or postgresql+psycopg://…
+    database_url: str = "sqlite:///scantrail.sqlite"
+    max_waiting_events: int = 200_000  #: more that wait to be judged are answered with 503
     cors_origins: tuple[str, ...] = ()  #: origins that browsers may call from; none by default
 
 

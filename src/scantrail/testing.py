@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 import polars as pl
+from fastapi import FastAPI
 from polars.testing import assert_frame_equal
 
 from scantrail import pipeline
@@ -22,10 +23,13 @@ from scantrail.detectors.rule import Case, Rule, RuleSettings, Scan
 from scantrail.detectors.rule_set import RuleSet
 from scantrail.ingest.quality import standardise
 from scantrail.lanes import LANES, Network
+from scantrail.serve.api import create_app
 from scantrail.sites import Sites, sites_from
+from scantrail.stores.database import Database
 from scantrail.vocabulary.events import EVENTS, RAW, RawLog
 from scantrail.vocabulary.findings import AnomalyKind, Cause, score_column
 from scantrail.vocabulary.protocols import FOUND, Detector, Findings, Journeys
+from scantrail.wiring import Engine, Stores
 
 #: The sites that cases speak of: id, name, latitude, longitude, tier, the plant it belongs to.
 #: Location 99 is not listed, on purpose.
@@ -220,3 +224,8 @@ def _check_found(detector: Detector, findings: Findings, seen: Journeys) -> None
     assert not unclaimed, f"{name} scores rows {sorted(unclaimed)} but says nothing of them"
     repeated = found.filter(found.select("row", "kind").is_duplicated())
     assert not len(repeated), f"{name} says the same kind twice of row {repeated['row'][:1]}"
+
+
+def app_in_memory(engine: Engine) -> FastAPI:
+    """The service around an engine, with a database of its own that is gone with it."""
+    return create_app(engine, Stores(Database("sqlite://")))

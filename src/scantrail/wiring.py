@@ -24,11 +24,13 @@ from scantrail.journeys import link
 from scantrail.lanes import Network, learn, read_network, write_network
 from scantrail.settings import Settings
 from scantrail.sites import Sites, no_sites, read_sites
-from scantrail.stores.memory import MemoryReports
+from scantrail.stores.database import Database
+from scantrail.stores.reports import Reports
+from scantrail.stores.trails import Trails
 from scantrail.vocabulary.events import Events, RawLog
 from scantrail.vocabulary.findings import Report
 from scantrail.vocabulary.language import ENGLISH, LANGUAGES
-from scantrail.vocabulary.protocols import Detector, ReportStore
+from scantrail.vocabulary.protocols import Detector, Journeys
 
 #: The bundled demo chain.
 DEMO: Final = Path(str(files("scantrail") / "data" / "demo"))
@@ -100,6 +102,15 @@ class Engine:
             self._manner(profile or self.settings.rules, ml=ml),
         )
         return report if history is None else _of(report, len(history.frame))
+
+    def judge_journeys(
+        self, events: pl.DataFrame, profile: str | None = None, *, ml: bool = True
+    ) -> tuple[Report, Journeys]:
+        """What detectors say of events (see `judge`), and the journeys that they saw."""
+        manner = self._manner(profile or self.settings.rules, ml=ml)
+        journeys = pipeline.see(events, self.network, manner.language)
+        detectors = self.detectors(profile, ml=ml)
+        return pipeline.decide(journeys, detectors, manner=manner), journeys
 
     def _manner(self, profile: str, *, ml: bool) -> pipeline.Manner:
         """How verdicts are made; the earlier service spoke English only."""
@@ -249,9 +260,34 @@ def version_of(folder: Path) -> str:
     return read_card(folder)[1]
 
 
-def report_store(settings: Settings) -> ReportStore:
-    """Where past detections are kept."""
-    return MemoryReports(settings.kept_reports)
+@dataclass(frozen=True)
+class Stores:
+    """Everything that is kept, in one database."""
+
+    database: Database
+
+    @cached_property
+    def trails(self) -> Trails:
+        """Scans, and what was said of them."""
+        return Trails(self.database)
+
+    @cached_property
+    def reports(self) -> Reports:
+        """Past detections, read back."""
+        return Reports(self.database)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.database.close()
+
+
+def stores(settings: Settings) -> Stores:
+    """Open the configured database.
+
+    Raises:
+        StoreError: It can't be reached or used.
+    """
+    return Stores(Database(settings.database_url))
 
 
 def network_at(path: Path) -> Network:

@@ -62,7 +62,7 @@ def test_the_contracts_hold(house):
         ),
         (
             "serve/views.py",
-            "import scantrail.stores.memory",
+            "import scantrail.stores.database",
             "Only wiring picks readers and stores",
         ),
     ],
@@ -85,7 +85,8 @@ def test_modules_are_short_and_functions_too():
         for path in MODULES
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and path.name not in ("cli.py", "api.py")  # commands and endpoints: mostly signatures
+        and path.name not in ("cli.py", "telling.py")  # commands and endpoints: mostly signatures
+        and path.parent.name != "versions"  # migrations list tables
         and node.end_lineno - node.lineno >= 45
     ]
     assert long == []

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from scantrail.serve.api import create_app
 from scantrail.settings import Settings
+from scantrail.testing import app_in_memory
 from scantrail.wiring import engine
 
 DETECT = "/api/v1/barcode-anomaly-detect"
@@ -14,7 +14,7 @@ LEGACY = "/api/manager/export-and-analyze-async-legacy"
 
 @pytest.fixture
 def post(call):
-    send = call(create_app(engine(Settings())))
+    send = call(app_in_memory(engine(Settings())))
     return lambda path, body: send("POST", path, content=body)
 
 
@@ -31,7 +31,7 @@ def test_the_source_profile_answers_the_known_request_to_the_letter(shared, post
 
 
 def test_the_source_profile_can_be_the_services_own(shared, call):
-    send = call(create_app(engine(Settings(rules="source"))))
+    send = call(app_in_memory(engine(Settings(rules="source"))))
     answer = send("POST", DETECT, content=golden(shared, "request_case3.json"))
     assert answer.json() == json.loads(golden(shared, "response_case3.json"))
 
@@ -158,7 +158,7 @@ def test_a_legacy_request_is_told_what_is_wrong_where(post, changes, loc, messag
 
 
 def test_too_many_legacy_records_are_refused(call):
-    send = call(create_app(engine(Settings(max_records=1))))
+    send = call(app_in_memory(engine(Settings(max_records=1))))
     record = {"epc_code": "X", "event_time": "2025-07-02", "scan_location": "A", "event_type": "I"}
     answer = send("POST", LEGACY, content=json.dumps({"data": [record] * 2}))
     assert answer.status_code == 413

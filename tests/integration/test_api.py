@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scantrail.serve.api import create_app
 from scantrail.settings import Settings
+from scantrail.testing import app_in_memory
 from scantrail.wiring import DEMO, engine
 
 DETECT = "/api/v1/barcode-anomaly-detect"
@@ -33,7 +33,7 @@ def demo():
 
 @pytest.fixture
 def send(call, demo):
-    return call(create_app(demo))
+    return call(app_in_memory(demo))
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def rules_alone():
 
 @pytest.fixture
 def send_to_rules(call, rules_alone):
-    return call(create_app(rules_alone))
+    return call(app_in_memory(rules_alone))
 
 
 @pytest.fixture
@@ -198,14 +198,14 @@ def test_an_upload_that_is_no_log_is_told_what_is_wrong(send, content, message):
 
 
 def test_an_upload_over_the_limit_is_refused(call):
-    small = call(create_app(engine(Settings(max_body_bytes=2000))))
+    small = call(app_in_memory(engine(Settings(max_body_bytes=2000))))
     answer = small("POST", "/api/manager/upload", files={"file": ("log.csv", b"x" * 2001)})
     assert answer.status_code == 413
     assert answer.json()["detail"][0]["msg"] == "the file has more than 2000 bytes"
 
 
 def test_browsers_may_call_from_the_origins_that_are_set(call):
-    open_ = call(create_app(engine(Settings(cors_origins=("http://a.example",)))))
+    open_ = call(app_in_memory(engine(Settings(cors_origins=("http://a.example",)))))
     for origin, allowed in (("http://a.example", "http://a.example"), ("http://b.example", None)):
         answer = open_("GET", "/health", headers={"Origin": origin})
         assert answer.headers.get("access-control-allow-origin") == allowed
@@ -322,7 +322,7 @@ def test_the_old_aliases_name_their_method(post, name):
 
 
 def test_too_many_records_are_refused(call):
-    small = call(create_app(engine(Settings(max_records=3, max_body_bytes=2000))))
+    small = call(app_in_memory(engine(Settings(max_records=3, max_body_bytes=2000))))
     answer = small("POST", DETECT, content=json.dumps({"data": [event()] * 4}))
     assert answer.status_code == 413
     assert answer.json()["detail"][0]["msg"] == (
@@ -331,7 +331,7 @@ def test_too_many_records_are_refused(call):
 
 
 def test_a_body_over_the_limit_is_refused_with_and_without_its_length(call):
-    small = call(create_app(engine(Settings(max_body_bytes=2000))))
+    small = call(app_in_memory(engine(Settings(max_body_bytes=2000))))
     body = json.dumps({"data": [event()] * 40}).encode()
 
     async def chunks():
@@ -434,7 +434,7 @@ def test_reports_remember_detections(send_to_rules):
     assert set(line) == {"id", "label", "created_at"}
     detail = send_to_rules("GET", f"/api/report/detail?reportId={line['id']}").json()
     assert set(detail) == {
-        "title", "details", "summaryStats", "multiAnomalyCount", "sequenceProblems"
+        "title", "details", "summaryStats", "multiAnomalyCount", "sequenceProblems", "amendments",
     }  # fmt: skip
     [found] = detail["details"]
     assert found["epcCode"] == EPC
@@ -569,7 +569,7 @@ def test_the_document_describes_every_answer(send):
 
 
 def test_health_answers_while_a_large_request_is_judged(demo):
-    app = create_app(demo)
+    app = app_in_memory(demo)
     records = [event(event_id=i, epc_code=f"{EPC[:36]}{i:09d}") for i in range(60_000)]
     body = json.dumps({"data": records})
     order = []

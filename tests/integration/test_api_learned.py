@@ -6,8 +6,8 @@ import json
 import pytest
 
 from scantrail.errors import ScantrailError
-from scantrail.serve.api import create_app
 from scantrail.settings import Settings, read_settings
+from scantrail.testing import app_in_memory
 from scantrail.wiring import DEMO, engine
 
 DETECT = "/api/v1/barcode-anomaly-detect"
@@ -25,13 +25,17 @@ def demo():
     return engine(Settings())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def send(call, demo):
-    return call(create_app(demo))
+    return call(app_in_memory(demo))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def detect(send):
+    return poster(send)
+
+
+def poster(send):
     def post(query="", records=SAMPLE):
         answer = send("POST", DETECT + query, content=json.dumps({"data": records}))
         assert answer.status_code == 200, answer.text
@@ -41,13 +45,13 @@ def detect(send):
 
 
 @pytest.fixture(scope="module")
-def told(detect):
-    return detect()
+def told(call, demo):
+    return poster(call(app_in_memory(demo)))()
 
 
 @pytest.fixture(scope="module")
-def every(detect):
-    return detect("?detail=all")["EventHistory"]
+def every(call, demo):
+    return poster(call(app_in_memory(demo)))("?detail=all")["EventHistory"]
 
 
 def alone(told):
@@ -144,7 +148,7 @@ def test_without_models_rules_answer_alone(detect):
 
 
 def test_a_service_without_an_artifact_answers_as_if_asked_for_rules_alone(call, detect):
-    bare = call(create_app(engine(Settings(artifacts="none"))))
+    bare = call(app_in_memory(engine(Settings(artifacts="none"))))
     answer = bare("POST", DETECT, content=json.dumps({"data": SAMPLE})).json()
     assert answer == detect("?ml=false")
 
@@ -204,7 +208,7 @@ def test_where_all_learned_detectors_fail_rules_answer_and_say_so(detect, monkey
 
 def test_the_alert_score_is_a_setting(call, told):
     settings = read_settings({"SCANTRAIL_ENSEMBLE__ALERT_SCORE": "101"})
-    deaf = call(create_app(engine(settings)))
+    deaf = call(app_in_memory(engine(settings)))
     answer = deaf("POST", DETECT, content=json.dumps({"data": SAMPLE})).json()
     assert alone(told)
     assert alone(answer) == []

@@ -9,8 +9,8 @@ import pytest
 
 from scantrail import cli, wiring
 from scantrail.detectors.catalog import RULES
-from scantrail.serve.api import create_app
 from scantrail.settings import read_settings
+from scantrail.testing import app_in_memory
 
 DETECT = "/api/v1/barcode-anomaly-detect"
 LEGACY = "/api/manager/export-and-analyze-async-legacy"
@@ -80,7 +80,7 @@ INVERTED = [
 
 
 def test_a_request_is_answered_in_korean(call):
-    send = call(create_app(engine("ko", artifacts="none")))
+    send = call(app_in_memory(engine("ko", artifacts="none")))
     answer = send("POST", DETECT, content=json.dumps({"data": INVERTED})).json()
     first, second = answer["EventHistory"]
     wanted = (
@@ -106,7 +106,7 @@ def test_the_legacy_endpoint_answers_alike_in_any_language(call):
               "event_type": "Inbound"}  # fmt: skip
     request = json.dumps({"data": [record, record | {"scan_location": "부산매장"}]})
     english, korean = (
-        call(create_app(engine(language, artifacts="none")))("POST", LEGACY, content=request)
+        call(app_in_memory(engine(language, artifacts="none")))("POST", LEGACY, content=request)
         for language in ("en", "ko")
     )
     assert korean.json()["totalAnomalyCount"] == 1

@@ -9,11 +9,11 @@ from hypothesis import settings
 from jsonschema_rs import validator_for
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from scantrail.serve.api import create_app
 from scantrail.settings import Settings
+from scantrail.testing import app_in_memory
 from scantrail.wiring import DEMO, engine
 
-APP = create_app(engine(Settings()))
+APP = app_in_memory(engine(Settings()))
 DOCUMENT = APP.openapi()
 schema = schemathesis.openapi.from_dict(DOCUMENT)
 schema.app = APP

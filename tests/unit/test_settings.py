@@ -33,7 +33,7 @@ def test_the_environment_is_read_by_name_and_type():
             "SCANTRAIL_SITES": "network/",
             "SCANTRAIL_MAX_BODY_BYTES": "1000",
             "SCANTRAIL_MAX_RECORDS": "10",
-            "SCANTRAIL_KEPT_REPORTS": "3",
+            "SCANTRAIL_DATABASE_URL": "sqlite:///here.sqlite",
             "SCANTRAIL_CORS_ORIGINS": "http://a.example, http://b.example,",
             "SCANTRAIL_THRESHOLDS__JUMP_SCORE": "75",
             "SCANTRAIL_THRESHOLDS__COMPANIES": "8804823,8805843",
@@ -49,7 +49,7 @@ def test_the_environment_is_read_by_name_and_type():
         sites="network/",
         max_body_bytes=1000,
         max_records=10,
-        kept_reports=3,
+        database_url="sqlite:///here.sqlite",
         cors_origins=("http://a.example", "http://b.example"),
         thresholds=RuleSettings(
             jump_score=75,

@@ -106,6 +106,17 @@ def parse_gs1(code: str) -> GS1Parts:
     return _parse(code)
 
 
+def item_of(code: str) -> str:
+    """The one spelling by which an item is known, whatever the code's own.
+
+    >>> item_of("(01)10614141123459(21)400") == item_of("urn:epc:id:sgtin:0614141.112345.400")
+    True
+    >>> item_of("no GS1 code")
+    'no GS1 code'
+    """
+    return (parse_gs1(code).canonical or code) if looks_gs1(code) else code
+
+
 def looks_gs1(code: str) -> bool:
     """Whether a code is written as a GS1 code at all, valid or not (a cheap look at its start).
 

@@ -20,6 +20,15 @@ _WHY: Final = (
     "suspect evtOrderErr: came in at Haneul Hub (2025-08-16 22:47:39) after it had gone out there "
     "(2025-08-16 22:08:39), without coming in before"
 )
+_REPORT_EVENT: Final[dict[str, Any]] = {
+    "epcCode": _EPC,
+    "timestamp": "2025-08-16T22:47:39+09:00",
+    "anomalyTypes": ["evtOrderErr"],
+    "sequencePosition": 4,
+    "location": "Haneul Hub",
+    "scores": {"evtOrderErr": 70.0},
+    "problemStep": _WHY,
+}
 
 
 def _example(**values: Any) -> ConfigDict:
@@ -64,15 +73,7 @@ class ReportLine(BaseModel):
 class ReportEvent(BaseModel):
     """One suspect event of a report."""
 
-    model_config = _example(
-        epcCode=_EPC,
-        timestamp="2025-08-16T22:47:39+09:00",
-        anomalyTypes=["evtOrderErr"],
-        sequencePosition=4,
-        location="Haneul Hub",
-        scores={"evtOrderErr": 70.0},
-        problemStep=_WHY,
-    )
+    model_config = _example(**_REPORT_EVENT)
 
     epcCode: str
     timestamp: str = Field(description="The site's wall clock with its offset, ISO 8601.")
@@ -83,6 +84,14 @@ class ReportEvent(BaseModel):
     problemStep: str = Field(description="What is suspect, and why.")
 
 
+class AmendedEvent(ReportEvent):
+    """An event of which something else is said now."""
+
+    model_config = _example(**_REPORT_EVENT, suspect=True)
+
+    suspect: bool = Field(description="False where the suspicion is taken back.")
+
+
 class ReportDetail(BaseModel):
     """One past detection in full."""
 
@@ -91,6 +100,41 @@ class ReportDetail(BaseModel):
     summaryStats: dict[str, int] = Field(description="Suspect EPCs by kind.")
     multiAnomalyCount: int = Field(description="EPCs with more than one kind.")
     sequenceProblems: list[ReportEvent] = Field(description="The events in wrong order.")
+    amendments: list[AmendedEvent] = Field(
+        description="Events of earlier reports of which something else is said since this one."
+    )
+
+
+class ToldOfScan(BaseModel):
+    """What was said of a scan by one report."""
+
+    reportId: int
+    suspect: bool
+    kind: str | None
+    confidence: float | None
+    scores: _Scores
+    explanation: str | None
+    modelVersions: dict[str, str]
+
+
+class TrailScan(BaseModel):
+    """A scan of an item, and all that was ever said of it, the newest last."""
+
+    eventId: int | str | None
+    reportId: int = Field(description="The report that first brought it.")
+    eventTime: str = Field(description="The site's wall clock with its offset, ISO 8601.")
+    location: str | None
+    businessStep: str | None
+    eventType: str | None
+    sequencePosition: int = Field(ge=1, description="Place in the item's journey, from 1.")
+    verdicts: list[ToldOfScan]
+
+
+class Trail(BaseModel):
+    """An item's journey."""
+
+    epcCode: str
+    scans: list[TrailScan]
 
 
 class Node(BaseModel):
@@ -191,7 +235,9 @@ class Upload(BaseModel):
     model_config = _example(fileId=3, reportId=12, events=1198, anomalies=14, rejected=2)
 
     fileId: int
-    reportId: int = Field(description="For `/api/report/detail`.")
+    reportId: int | None = Field(
+        description="For `/api/report/detail`; null where there was nothing to keep."
+    )
     events: int
     anomalies: int = Field(description="Suspect events.")
     rejected: int = Field(description="Rows that could not be read.")

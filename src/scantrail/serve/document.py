@@ -8,8 +8,17 @@ from fastapi import FastAPI
 
 from scantrail.serve.schemas import Problem
 
+_DOWN: Final[dict[int | str, dict[str, Any]]] = {
+    503: {
+        "model": Problem,
+        "description": "The store can't be reached, or too much waits; `Retry-After` says when to "
+        "try again. Nothing of the request is stored.",
+    }
+}
 #: Why a detection is refused.
 PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
+    **_DOWN,
+    409: {"model": Problem, "description": "The `Idempotency-Key` was used for another request."},
     413: {"model": Problem, "description": "The body is too large, or has too many records."},
     422: {"model": Problem, "description": "The body can't be used; every fault is listed."},
 }
@@ -27,7 +36,7 @@ def told(model: Any, summary: str, tag: str) -> dict[str, Any]:
         "summary": summary,
         "tags": [tag],
         "response_model": None,
-        "responses": {200: {"model": model}},
+        "responses": {200: {"model": model}, **_DOWN},
     }
 
 

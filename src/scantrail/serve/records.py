@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 import polars as pl
 from pydantic import ValidationError
 
-from scantrail.serve.schemas import DetectionRequest, EventRecord
+from scantrail.serve.schemas import DetectionRequest
 from scantrail.vocabulary.events import RawLog
 
 _Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -38,12 +39,20 @@ class _Record(msgspec.Struct):
 
 class _Request(msgspec.Struct):
     data: list[_Record]
+    stateless: Any = False  # a 0 is no `false`
+
+
+class Asked(NamedTuple):
+    """A request: its records, and whether they are to be judged by themselves alone."""
+
+    raw: RawLog
+    stateless: bool
 
 
 _decoder: Final = msgspec.json.Decoder(_Request, strict=False)
 
 
-def read_records(body: bytes, most: int) -> RawLog:
+def read_records(body: bytes, most: int) -> Asked:
     """The records of a detection request, in their order.
 
     Args:
@@ -54,16 +63,18 @@ def read_records(body: bytes, most: int) -> RawLog:
         RequestError: Malformed JSON, or a field that is missing, null or of the wrong type (422,
             every fault is listed); or too many records (413).
     """
-    records: list[Any]
+    asked: _Request | DetectionRequest
     try:
-        records = _decoder.decode(body).data
-        for record in records:
+        asked = _decoder.decode(body)
+        for record in asked.data:
             if record.event_id is None:
                 record.event_id = record.event_id_too
     except (msgspec.MsgspecError, RecursionError, UnicodeError):
-        records = _explained(body)
-    if any(record.event_id is None for record in records):
-        records = _explained(body)
+        asked = _explained(body)
+    unclear = not isinstance(asked.stateless, bool)
+    if unclear or any(record.event_id is None for record in asked.data):
+        asked = _explained(body)
+    records = asked.data
     if len(records) > most:
         fault = {
             "type": "too_long",
@@ -71,13 +82,13 @@ def read_records(body: bytes, most: int) -> RawLog:
             "msg": f"{len(records)} records are too many; send at most {most} in one request",
         }
         raise RequestError([fault], 413)
-    return RawLog(_frame(records), source="request")
+    return Asked(RawLog(_frame(records), source="request"), asked.stateless)
 
 
-def _explained(body: bytes) -> list[EventRecord]:
+def _explained(body: bytes) -> DetectionRequest:
     """Read again, slowly, to say everything that is wrong; what is right after all is taken."""
     try:
-        return DetectionRequest.model_validate_json(body).data
+        return DetectionRequest.model_validate_json(body)
     except ValidationError as error:
         raise RequestError(faults(error)) from error
     except (RecursionError, UnicodeError, ValueError) as error:
@@ -107,7 +118,7 @@ def _short(value: Any) -> str | int | float | bool | None:
     return repr(value)[:80] if not isinstance(value, str) else value[:80]
 
 
-def _frame(records: list[Any]) -> pl.DataFrame:
+def _frame(records: Sequence[Any]) -> pl.DataFrame:
     columns = {
         name: pl.Series(name, [getattr(record, name) for record in records], dtype=dtype)
         for name, dtype in _COLUMNS.items()

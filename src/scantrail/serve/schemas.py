@@ -10,6 +10,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StrictBool,
     WithJsonSchema,
 )
 
@@ -138,6 +139,11 @@ class DetectionRequest(BaseModel):
     """Scans to judge."""
 
     data: list[EventRecord]
+    stateless: StrictBool = Field(
+        default=False,
+        description="Judge these scans by themselves: without the stored journeys of their items, "
+        "and without adding to them.",
+    )
 
 
 class Counters(BaseModel):
@@ -210,6 +216,23 @@ class LearnedSummary(BaseModel):
     averageConfidence: _Score = Field(description="Mean `finalConfidence` of suspect events.")
 
 
+class Said(BaseModel):
+    """A verdict in short."""
+
+    kind: str | None = Field(description="Null where nothing is suspect.")
+    confidence: _Score | None = Field(description="Null = cannot say.")
+
+
+class Amended(BaseModel):
+    """An earlier scan of which something else is said now."""
+
+    eventId: int | str | None
+    epcCode: str
+    eventTime: str = Field(description="The site's wall clock with its offset, ISO 8601.")
+    was: Said
+    now: Said
+
+
 class DetectionAnswer(BaseModel):
     """What was found in one file; several files are answered by a list of these."""
 
@@ -228,6 +251,11 @@ class DetectionAnswer(BaseModel):
     )
     rejected: list[RejectedRecord] | None = Field(
         default=None, description="Only if there are any."
+    )
+    amended: list[Amended] | None = Field(
+        default=None,
+        description="Earlier scans of which something else is said now, in the first answer of "
+        "several; only if there are any.",
     )
 
 

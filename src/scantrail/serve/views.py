@@ -1,88 +1,176 @@
-"""What is told of past detections: reports, figures, trips, stock."""
+"""What is told of past detections: reports, trails, figures, trips, stock."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import polars as pl
 
+from scantrail.gaps import fill_gaps
 from scantrail.journeys import link
 from scantrail.lanes import Network
-from scantrail.report import kinds
 from scantrail.serve.detection import found
-from scantrail.vocabulary.chain import SALE_STAGE, STAGES, TIER_STEP
+from scantrail.stores.reports import Line, Reports, Row
+from scantrail.stores.trails import Known
+from scantrail.vocabulary.chain import TIER_STEP
 from scantrail.vocabulary.findings import AnomalyKind
-from scantrail.vocabulary.protocols import Kept
+from scantrail.vocabulary.times import utc, wall_clock
 
 Json = dict[str, Any]
-_DISPATCHED: Final = STAGES.index("WMS_Outbound")
+_MICROSECONDS_PER_HOUR: Final = 3_600_000_000
+_ORDER: Final = AnomalyKind.EVT_ORDER_ERR.value
 
 
-def report_line(kept: Kept) -> Json:
+class _Seen(NamedTuple):
+    """Where an event stands in its journey.
+
+    `position` from 0; `place` its place's name; `site` its index in the site list, if listed;
+    `before` the event before, None on the first; `moved` that this one is elsewhere.
+    """
+
+    position: int
+    place: str | None
+    site: int | None
+    time: str
+    before: _Seen | None
+    moved: bool
+
+
+def report_line(line: Line) -> Json:
     """One line of the list of reports."""
-    return {"id": kept.report_id, "label": kept.label, "created_at": kept.created_at}
+    return {"id": line.id, "label": line.label, "created_at": utc(line.created_at)}
 
 
-def report_detail(kept: Kept, network: Network) -> Json:
+def report_detail(reports: Reports, report_id: int, network: Network) -> Json | None:
     """A report in full: every suspect event, and how often each kind was found."""
-    linked, _ = link(kept.events, network)
-    places = _named(kept.events, network)
-    position = linked.select("row", "position")
-    rows = (
-        kept.report.verdicts.filter("anomaly")
-        .join(kept.events.select("row", "time", "offset"), on="row")
-        .join(places, on="row")
-        .join(position, on="row")
-    )
-    details = [_detail(row) for row in rows.sort("row").rows(named=True)]
-    epcs = {row["kind"]: row["epcs"] for row in kinds(kept.report).rows(named=True)}
-    several = rows.group_by("epc_code").agg(pl.col("kind").n_unique()).filter(pl.col("kind") > 1)
+    line = reports.line(report_id)
+    if line is None:
+        return None
+    suspects = reports.suspects_of(report_id)
+    seen = _seen(reports, suspects, network)
+    details = [_detail(row, seen[row["digest"]]) for row in suspects]
+    amended = reports.amendments_of(report_id)
+    seen = _seen(reports, amended, network)
+    kinds: dict[str, set[str]] = {kind.value: set() for kind in AnomalyKind}
+    primary: dict[str, set[str]] = {}
+    for row in suspects:
+        primary.setdefault(row["epc_code"], set()).add(row["kind"])
+        for kind in _kinds(row):
+            kinds[kind].add(row["epc_code"])
     return {
-        "title": kept.label,
+        "title": line.label,
         "details": details,
-        "summaryStats": {kind.value: epcs.get(kind.value, 0) for kind in AnomalyKind},
-        "multiAnomalyCount": len(several),
-        "sequenceProblems": [d for d in details if "evtOrderErr" in d["anomalyTypes"]],
+        "summaryStats": {kind: len(epcs) for kind, epcs in kinds.items()},
+        "multiAnomalyCount": sum(len(each) > 1 for each in primary.values()),
+        "sequenceProblems": [d for d in details if _ORDER in d["anomalyTypes"]],
+        "amendments": [
+            _detail(row, seen[row["digest"]]) | {"suspect": row["anomaly"]} for row in amended
+        ],
     }
 
 
-def _detail(row: Json) -> Json:
-    scores = found(row)
+def _kinds(row: Row) -> list[str]:
+    """The kinds that anybody claimed of an event."""
+    kinds = list(found(row))
+    learned = AnomalyKind.MODEL.value
+    return [*kinds, learned] if row["learned"] and learned not in kinds else kinds
+
+
+def _detail(row: Row, seen: _Seen) -> Json:
+    scores = found(row) if row["anomaly"] else {}
     return {
         "epcCode": row["epc_code"],
-        "timestamp": _local(row["time"], row["offset"]),
+        "timestamp": seen.time,
         "anomalyTypes": list(scores),
-        "sequencePosition": row["position"] + 1,
-        "location": row["place"],
+        "sequencePosition": seen.position + 1,
+        "location": seen.place,
         "scores": scores,
-        "problemStep": row["explanation"],
+        "problemStep": row["explanation"] or "",
     }
 
 
-def _local(time: Any, offset: int) -> str:
-    """The wall clock's time with its offset, ISO 8601."""
-    hours, minutes = divmod(abs(offset), 60)
-    local = time.timestamp() + offset * 60
-    text = pl.Series([local * 1e6]).cast(pl.Int64).cast(pl.Datetime("us")).dt.to_string("iso")[0]
-    return f"{text[:19].replace(' ', 'T')}{'-' if offset < 0 else '+'}{hours:02d}:{minutes:02d}"
+def trail(reports: Reports, item: str, network: Network) -> Json | None:
+    """All scans of an item in the order of time, with all that was ever said of each."""
+    said = reports.trail(item)
+    if not said:
+        return None
+    seen = _seen(reports, said, network)
+    by_event: dict[bytes, list[Row]] = {}
+    for row in said:
+        by_event.setdefault(row["digest"], []).append(row)
+    scans = [_scan(rows, seen[digest]) for digest, rows in by_event.items()]
+    return {
+        "epcCode": said[0]["epc_code"],
+        "scans": sorted(scans, key=lambda scan: scan["sequencePosition"]),
+    }
 
 
-def _named(events: pl.DataFrame, network: Network) -> pl.DataFrame:
-    """`row`, `place` (name) and `site` (index, null where unlisted) of each event."""
-    index = network.sites.index(events["location_id"], events["scan_location"])
+def _scan(rows: list[Row], seen: _Seen) -> Json:
+    scan = rows[0]
+    return {
+        "eventId": scan["event_id"],
+        "reportId": scan["report_id"],
+        "eventTime": seen.time,
+        "location": seen.place,
+        "businessStep": scan["business_step"],
+        "eventType": scan["event_type"],
+        "sequencePosition": seen.position + 1,
+        "verdicts": [
+            {
+                "reportId": row["judged_in"],
+                "suspect": row["anomaly"],
+                "kind": row["kind"],
+                "confidence": _rounded(row["confidence"]),
+                "scores": found(row) if row["anomaly"] else {},
+                "explanation": row["explanation"],
+                "modelVersions": row["versions"],
+            }
+            for row in rows
+        ],
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
+
+
+def _seen(reports: Reports, rows: Sequence[Row], network: Network) -> dict[bytes, _Seen]:
+    """Where each of these events stands: in its item's journey, or, kept apart, in its report."""
+    items = sorted({row["item"] for row in rows if not row["apart"]})
+    apart = sorted({row["report_id"] for row in rows if row["apart"]})
+    known = [reports.journeys(items), *(reports.scans_of(report) for report in apart)]
+    return {
+        digest: seen
+        for one in known
+        if len(one.digests)
+        for digest, seen in _linked(one, network).items()
+    }
+
+
+def _linked(known: Known, network: Network) -> dict[bytes, _Seen]:
+    filled = fill_gaps(known.events, network.sites)
+    linked, _ = link(filled, network)
     names = network.sites.table["scan_location"]
-    site = pl.Series("site", index).cast(pl.UInt32, strict=False)
-    known = (site < len(network.sites)).fill_null(value=False)
-    site = site.set(~known, None)
-    frame = events.select("row", "location_id", "scan_location").hstack([site])
-    return frame.select(
-        "row",
-        "site",
-        place=pl.coalesce(
-            names.gather(site), "scan_location", pl.format("location {}", "location_id")
-        ),
-    )
+    told = linked.select("row", "position", "site", moved=pl.col("place") != pl.col("prev_place"))
+    placed = told.hstack(filled[told["row"].to_list()].select(
+        "scan_location", "location_id", "time", "offset"))  # fmt: skip
+    placed = placed.with_columns(place=pl.coalesce(
+        names.gather(placed["site"]), "scan_location",
+        pl.format("location {}", "location_id")))  # fmt: skip
+    seen: dict[bytes, _Seen] = {}
+    before: _Seen | None = None
+    for row in placed.iter_rows(named=True):
+        before = _Seen(
+            row["position"],
+            row["place"],
+            row["site"],
+            wall_clock(row["time"], row["offset"]),
+            before if row["position"] else None,
+            bool(row["moved"]) and row["position"] > 0,
+        )
+        seen[known.digests[row["row"]]] = before
+    return seen
 
 
 def nodes(network: Network) -> list[Json]:
@@ -99,114 +187,64 @@ def nodes(network: Network) -> list[Json]:
     ]
 
 
-def trips(kept: Sequence[Kept], network: Network, *, suspect: bool) -> list[Json]:
-    """Moves between places, or, if `suspect`, every suspect event with where it came from."""
-    return [trip for one in kept for trip in _trips(one, network, suspect=suspect)]
-
-
-def _trips(kept: Kept, network: Network, *, suspect: bool) -> list[Json]:
-    linked, _ = link(kept.events, network)
-    before = pl.when(pl.col("position") > 0).then(pl.col("row").shift(1))
-    told = linked.select("row", prev_row=before, moved=pl.col("place") != pl.col("prev_place"))
-    places = _named(kept.events, network).join(
-        kept.events.select("row", "time", "offset"), on="row"
-    )
-    rows = (
-        kept.report.verdicts.join(told, on="row")
-        .filter(pl.col("anomaly") if suspect else pl.col("moved"))
-        .join(places, on="row")
-        .join(places, left_on="prev_row", right_on="row", how="left", suffix="_from")
-    )
+def trips(
+    reports: Reports, rows: Sequence[Row], network: Network, *, moved: bool = False
+) -> list[Json]:
+    """Events with where their items came from; if `moved`, only those of moves."""
+    seen = _seen(reports, rows, network)
     coordinates = network.sites.table.select("longitude", "latitude").rows()
-    return [_trip(row, coordinates) for row in rows.sort("row").rows(named=True)]
+    return [
+        _trip(row, seen[row["digest"]], coordinates)
+        for row in rows
+        if seen[row["digest"]].moved or not moved
+    ]
 
 
-def _trip(row: Json, coordinates: list[tuple[float, float]]) -> Json:
-    def end(suffix: str) -> Json | None:
-        if row[f"place{suffix}"] is None:
-            return None
-        site = row[f"site{suffix}"]
-        return {
-            "scanLocation": row[f"place{suffix}"],
-            "coord": None if site is None else list(coordinates[site]),
-            "eventTime": _local(row[f"time{suffix}"], row[f"offset{suffix}"]),
-        }
-
-    scores = found(row)
+def _trip(row: Row, seen: _Seen, coordinates: list[tuple[float, float]]) -> Json:
+    scores = found(row) if row["anomaly"] else {}
     return {
         "eventId": row["event_id"],
         "epcCode": row["epc_code"],
-        "from": end("_from"),
-        "to": end(""),
+        "from": _end(seen.before, coordinates),
+        "to": _end(seen, coordinates),
         "anomalyTypes": list(scores),
         "scores": scores,
         "explanation": row["explanation"],
     }
 
 
-def inventory(kept: Sequence[Kept], network: Network) -> list[Json]:
+def _end(seen: _Seen | None, coordinates: list[tuple[float, float]]) -> Json | None:
+    if seen is None or seen.place is None:
+        return None
+    return {
+        "scanLocation": seen.place,
+        "coord": None if seen.site is None else list(coordinates[seen.site]),
+        "eventTime": seen.time,
+    }
+
+
+def inventory(reports: Reports) -> list[Json]:
     """Items per site and step: each item where it was seen last, sold ones left out."""
-    last = _last(kept, network)
-    stock = last.filter(pl.col("stage").is_null() | (pl.col("stage") != SALE_STAGE))
-    counted = stock.group_by("place", "step").agg(items=pl.len()).sort("place", "step")
     return [
         {"scanLocation": row["place"], "businessStep": row["step"], "items": row["items"]}
-        for row in counted.rows(named=True)
+        for row in reports.stock()
     ]
 
 
-def _history(kept: Sequence[Kept], network: Network) -> pl.DataFrame:
-    """Linked events of all kept detections, numbered anew; an event sent twice counts once."""
-    columns = ["epc_code", "location_id", "scan_location", "event_type", "business_step", "time"]
-    events = pl.concat([one.events.drop("event_id") for one in kept]).unique(
-        columns, keep="first", maintain_order=True
-    )
-    events = events.drop("row").with_row_index("row").with_columns(event_id=pl.lit(None, pl.Int64))
-    linked, codes = link(events, network)
-    return (
-        linked.with_columns(epc_code=codes.gather(linked["epc"]))
-        .join(_named(events, network).drop("site"), on="row", suffix="_name")
-        .rename({"place_name": "where"})
-        .join(events.select("row", step=pl.coalesce("event_type", "business_step")), on="row")
-        .sort("epc", "position")
-    )
-
-
-def _last(kept: Sequence[Kept], network: Network) -> pl.DataFrame:
-    if not kept:
-        return pl.DataFrame(schema={"place": pl.String, "step": pl.String, "stage": pl.Int8})
-    history = _history(kept, network)
-    return history.group_by("epc", maintain_order=True).last().with_columns(place="where")
-
-
-def figures(kept: Sequence[Kept], network: Network) -> Json:
-    """Key figures over all kept detections. Rates are shares from 0 to 1, lead time is in hours."""
-    if not kept:
-        names = ("totalTripCount", "uniqueProductCount", "anomalyCount", "codeCount")
-        rates = ("anomalyRate", "salesRate", "dispatchRate", "inventoryRate")
-        return dict.fromkeys(names, 0) | dict.fromkeys(rates, 0.0) | {"avgLeadTime": None}
-    history = _history(kept, network)
-    items = history.group_by("epc_code").agg(
-        sold=pl.col("is_sale").any(),
-        dispatched=(pl.col("stage") >= _DISPATCHED).any(),
-        stock=pl.col("stage").last() != SALE_STAGE,
-        lead=(pl.col("time").filter(pl.col("is_sale")).min() - pl.col("time").min())
-        .dt.total_seconds() / 3600,
-    )  # fmt: skip
-    product = pl.col("epc_code").str.extract(r"^[^.]*\.([^.]*\.[^.]*)\.")
-    suspect = sum(int(one.report.verdicts["anomaly"].sum()) for one in kept)
-    judged = sum(len(one.report.verdicts) for one in kept)
-    lead = items["lead"].mean()
+def figures(reports: Reports) -> Json:
+    """Key figures over all items. Rates are shares from 0 to 1, lead time is in hours."""
+    sums = reports.figures()
+    items, lead = sums["items"], sums["lead"]
     return {
-        "totalTripCount": int((history["place"] != history["prev_place"]).sum()),
-        "uniqueProductCount": items.select(product.drop_nulls().n_unique()).item(),
-        "anomalyCount": suspect,
-        "anomalyRate": _share(suspect, judged),
-        "salesRate": _share(int(items["sold"].sum()), len(items)),
-        "codeCount": len(items),
-        "dispatchRate": _share(int(items["dispatched"].sum()), len(items)),
-        "inventoryRate": _share(int(items["stock"].fill_null(value=True).sum()), len(items)),
-        "avgLeadTime": round(lead, 2) if isinstance(lead, float) else None,
+        "totalTripCount": int(sums["moves"]),
+        "uniqueProductCount": sums["products"],
+        "anomalyCount": int(sums["suspects"]),
+        "anomalyRate": _share(int(sums["suspects"]), int(sums["events"])),
+        "salesRate": _share(sums["sold"], items),
+        "codeCount": items,
+        "dispatchRate": _share(sums["dispatched"], items),
+        "inventoryRate": _share(sums["stock"], items),
+        "avgLeadTime": None if lead is None else round(float(lead) / _MICROSECONDS_PER_HOUR, 2),
     }
 
 

@@ -1,4 +1,4 @@
-"""What the parts promise each other: readers, detectors, report stores."""
+"""What the parts promise each other: readers and detectors."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from scantrail.vocabulary.events import Events, RawLog
-from scantrail.vocabulary.findings import Cause, Report
+from scantrail.vocabulary.events import RawLog
+from scantrail.vocabulary.findings import Cause
 from scantrail.vocabulary.language import ENGLISH, Language
 
 T = TypeVar("T")
@@ -122,31 +122,4 @@ class Explainer(Detector, Protocol):
 
     def tell(self, journeys: Journeys, places: npt.NDArray[np.int64], /) -> list[Told]:
         """What to say of the events at these places of `linked`."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A past detection: `created_at` is ISO 8601 in UTC, `events` as in `Events.frame`."""
-
-    report_id: int
-    label: str
-    created_at: str
-    events: pl.DataFrame
-    report: Report
-
-
-class ReportStore(Protocol):
-    """Keeps past detections."""
-
-    def add(self, label: str, created_at: str, events: Events, report: Report, /) -> int:
-        """Keep a detection and return its id."""
-        ...
-
-    def get(self, report_id: int, /) -> Kept | None:
-        """A detection, None where there is none of that id."""
-        ...
-
-    def newest_first(self) -> list[Kept]:
-        """All that are kept."""
         ...

@@ -11,8 +11,8 @@ import numpy as np
 from scantrail.detectors.svm.scaling import Floats, Scaling
 from scantrail.errors import ArtifactError
 
-#: Rows that are scored together, always padded to this many: a row's score then can't depend on
-#: which rows come with it, not even in the last bit, and memory stays bounded.
+#: Rows that are scored together, always padded to this many: memory stays bounded, and a row's
+#: score can depend on which rows come with it in its last bits only, on most processors not at all.
 BLOCK: Final = 256
 
 #: Exponents below this count as this: what is smaller has no effect, but is ten times slower.

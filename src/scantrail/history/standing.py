@@ -1,0 +1,84 @@
+"""Where each item stands: what its journey adds up to, for key figures and stock."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from scantrail.ingest.gs1 import item_of
+from scantrail.vocabulary.chain import SALE_STAGE, STAGES
+from scantrail.vocabulary.protocols import Journeys
+
+_DISPATCHED: Final = STAGES.index("WMS_Outbound")
+_PRODUCT: Final = re.compile(r"^[^.]*\.([^.]*\.[^.]*)\.")
+_NONE: Final = -1
+
+
+def items_of(
+    journeys: Journeys,
+    anomaly: pl.Series,
+    wanted: Collection[str],
+) -> Iterator[tuple[Any, ...]]:
+    """One tuple per wanted item, in the order of `stores.tables.ITEMS`.
+
+    Args:
+        journeys: The items' whole journeys.
+        anomaly: Whether each event is suspect, by its row.
+        wanted: Items (see `ingest.gs1.item_of`).
+    """
+    linked = journeys.linked
+    if not len(linked):
+        return
+    epc = linked["epc"].to_numpy()
+    starts = np.flatnonzero(np.diff(epc, prepend=epc[0] + np.uint32(1)))
+    ends = np.append(starts[1:], len(epc))
+    time = linked["time"].to_physical().to_numpy()
+    place, before = _whole(linked["place"]), _whole(linked["prev_place"])
+    stage = _whole(linked["stage"])
+    moved = (place != before) & (linked["position"].to_numpy() > 0)
+    suspect = anomaly.to_numpy()[linked["row"].to_numpy()]
+    moves, suspects, furthest = (
+        np.add.reduceat(moved, starts, dtype=np.int64),
+        np.add.reduceat(suspect, starts, dtype=np.int64),
+        np.maximum.reduceat(stage, starts),
+    )
+    sales = np.where(linked["is_sale"].fill_null(value=False).to_numpy(), time, np.iinfo("i8").max)
+    sold = np.minimum.reduceat(sales, starts)
+    last = ends - 1
+    places, steps = _where(journeys, last)
+    codes = journeys.codes.gather(epc[starts].tolist()).to_list()
+    for at, code in enumerate(codes):
+        item = item_of(code or "")
+        if item not in wanted:
+            continue
+        product = _PRODUCT.match(code or "")
+        yield (
+            item, int(ends[at] - starts[at]), int(moves[at]), int(suspects[at]),
+            int(time[starts[at]]), int(time[last[at]]), places[at], steps[at],
+            bool(stage[last[at]] != SALE_STAGE), bool(furthest[at] >= _DISPATCHED),
+            int(sold[at]) if sold[at] != np.iinfo("i8").max else None,
+            product.group(1) if product else None,
+        )  # fmt: skip
+
+
+def _where(journeys: Journeys, at: npt.NDArray[np.int64]) -> tuple[list[Any], list[Any]]:
+    """Names of the places, and the steps, of the events at these places of `linked`."""
+    told = journeys.linked.select("row", "site")[at]
+    events = journeys.events[told["row"].to_list()]
+    names = journeys.names["scan_location"].gather(told["site"])
+    where = pl.DataFrame([names.alias("name")]).hstack(
+        events.select("scan_location", "location_id", "event_type", "business_step")
+    )
+    place = pl.coalesce("name", "scan_location", pl.format("location {}", "location_id"))
+    step = pl.coalesce("event_type", "business_step")
+    named = where.select(place=place, step=step)
+    return named["place"].to_list(), named["step"].to_list()
+
+
+def _whole(column: pl.Series) -> npt.NDArray[np.int64]:
+    return column.cast(pl.Int64).fill_null(_NONE).to_numpy()

@@ -1,0 +1,70 @@
+"""One transaction: scans join their journeys, the journeys are judged whole, verdicts are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import polars as pl
+
+from scantrail.history.keeping import Kept
+from scantrail.history.posts import Batch, Post, Told
+from scantrail.history.standing import items_of
+from scantrail.stores import digests
+from scantrail.stores.trails import Known, Trails
+from scantrail.vocabulary.findings import Report
+from scantrail.vocabulary.protocols import Journeys
+
+#: Judges a frame of `vocabulary.events.EVENTS`, and tells what journeys it saw.
+Judge = Callable[[pl.DataFrame], tuple[Report, Journeys]]
+#: Items that were somewhere together with those to be judged; of more, the first by code.
+MOST_COMPANY: Final = 200
+
+
+def take(trails: Trails, posts: Sequence[Post], judge: Judge, now: int) -> list[Told]:
+    """Judge requests by all that is known of their items, and keep them with what was found.
+
+    A scan that was sent before is no new one. Items are judged in the company that they kept.
+
+    Args:
+        trails: What is known so far.
+        posts: The requests.
+        judge: Who judges.
+        now: Microseconds since 1970, UTC: when the reports are made.
+
+    Returns:
+        What to tell each caller. When this returns, all of it is on disk.
+
+    Raises:
+        StoreError: The database doesn't take it; nothing of it is stored.
+    """
+    batch = Batch.together(posts)
+    items = sorted(set(batch.items))
+    with trails.turn(items) as turn:
+        known = turn.journeys(items)
+        have = set(known.digests)
+        fresh = [at for at, digest in enumerate(batch.digests) if digest not in have]
+        ours = pl.concat([known.events, batch.frame[fresh]])
+        others = turn.company(digests.moments(ours), items, MOST_COMPANY)
+        report, journeys = judge(_numbered([ours, others.events]))
+        standing = turn.standing(items) if have else {}
+        told = Kept(batch, known, fresh, report, standing).keep(turn, posts, now)
+        if fresh:
+            turn.put_items(list(items_of(journeys, report.verdicts["anomaly"], set(items))))
+        return told
+
+
+def take_apart(trails: Trails, post: Post, judge: Judge, now: int) -> Told:
+    """Judge a request by itself alone, and keep it apart from all journeys; see `take`."""
+    batch = Batch.together([post], apart=f"{now} {post.asked.hex()}")
+    fresh = list(range(len(batch.digests)))
+    report, _ = judge(_numbered([batch.frame]))
+    with trails.turn(()) as turn:
+        kept = Kept(batch, Known.read([]), fresh, report, {}, apart=True)
+        return kept.keep(turn, [post], now)[0]
+
+
+def _numbered(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """All events below each other, with rows from 0."""
+    every = pl.concat(frames)
+    return every.with_columns(pl.Series("row", range(len(every)), dtype=pl.UInt32))

@@ -1,0 +1,176 @@
+"""What is stored, table by table. Facts and what was said of them are only ever added to.
+
+Times are microseconds since 1970 in UTC, so that both databases keep and compare them exactly.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+
+METADATA: Final = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite counts up INTEGER only
+_Digest = sa.LargeBinary(16)
+
+
+def _id() -> sa.Column[int]:
+    return sa.Column("id", _Number, primary_key=True, autoincrement=True)
+
+
+#: One request that was judged. `answer` is what its caller was told, for one who asks again.
+REPORTS: Final = sa.Table(
+    "reports",
+    METADATA,
+    _id(),
+    sa.Column("label", sa.Text, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("asked", _Digest, nullable=False),  # of the request
+    sa.Column("idempotency_key", sa.Text, unique=True),
+    sa.Column("judgement", _Digest, nullable=False),
+    sa.Column("degraded", sa.Text, nullable=False),  # detectors, by comma
+    sa.Column("rejects", sa.Text, nullable=False),  # JSON
+    sa.Column("events", sa.Integer, nullable=False),
+    sa.Column("suspects", sa.Integer, nullable=False),
+    sa.Column("answer", sa.LargeBinary, nullable=False),
+)
+
+#: By what something was judged: versions of detectors, profile, settings (JSON).
+JUDGEMENTS: Final = sa.Table(
+    "judgements",
+    METADATA,
+    sa.Column("digest", _Digest, primary_key=True),
+    sa.Column("made_by", sa.Text, nullable=False),
+)
+
+#: Every scan, once. `apart`: it was judged by itself and belongs to no journey. `moment`: a hash of
+#: place, words and second, which items that move together share. `item`: the code in one spelling.
+EVENTS: Final = sa.Table(
+    "events",
+    METADATA,
+    sa.Column("digest", _Digest, primary_key=True),
+    sa.Column("report_id", _Number, sa.ForeignKey("reports.id"), nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),  # within the report
+    sa.Column("item", sa.Text, nullable=False),
+    sa.Column("epc_code", sa.Text, nullable=False),
+    sa.Column("time", sa.BigInteger, nullable=False),
+    sa.Column("offset", sa.SmallInteger, nullable=False),  # minutes
+    sa.Column("event_id", sa.Text),
+    sa.Column("file_id", sa.BigInteger),
+    sa.Column("location_id", sa.BigInteger),
+    sa.Column("scan_location", sa.Text),
+    sa.Column("business_step", sa.Text),
+    sa.Column("event_type", sa.Text),
+    sa.Column("flags", sa.Integer, nullable=False),
+    sa.Column("moment", sa.BigInteger, nullable=False),
+    sa.Column("apart", sa.Boolean, nullable=False),
+    sa.Index(None, "item"),
+    sa.Index(None, "report_id"),
+    sa.Index(None, "moment"),
+)
+
+#: What was said of an event. A later revision amends or retracts an earlier one; all are kept.
+#: `journey`: digest of the scans of the item that were known then. `scores`: JSON, without zeros.
+VERDICTS: Final = sa.Table(
+    "verdicts",
+    METADATA,
+    sa.Column("event", _Digest, sa.ForeignKey("events.digest"), primary_key=True),
+    sa.Column("revision", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("report_id", _Number, sa.ForeignKey("reports.id"), nullable=False),
+    sa.Column("item", sa.Text, nullable=False),
+    sa.Column("journey", _Digest, nullable=False),
+    sa.Column("anomaly", sa.Boolean, nullable=False),
+    sa.Column("kind", sa.Text),
+    sa.Column("confidence", sa.Float),
+    sa.Column("scores", sa.Text, nullable=False),
+    sa.Column("cause", sa.Text),
+    sa.Column("explanation", sa.Text),
+    sa.Column("expected", sa.Text),
+    sa.Column("learned", sa.Text),  # what learned detectors say
+    sa.Index(None, "item"),
+    sa.Index(None, "report_id"),
+)
+
+#: Where each item stands: what its journey adds up to, kept as its scans come in.
+ITEMS: Final = sa.Table(
+    "items",
+    METADATA,
+    sa.Column("item", sa.Text, primary_key=True),
+    sa.Column("events", sa.Integer, nullable=False),
+    sa.Column("moves", sa.Integer, nullable=False),
+    sa.Column("suspects", sa.Integer, nullable=False),
+    sa.Column("first_time", sa.BigInteger, nullable=False),
+    sa.Column("last_time", sa.BigInteger, nullable=False),
+    sa.Column("place", sa.Text),  # where it was seen last
+    sa.Column("step", sa.Text),
+    sa.Column("in_stock", sa.Boolean, nullable=False),
+    sa.Column("dispatched", sa.Boolean, nullable=False),
+    sa.Column("sold_at", sa.BigInteger),
+    sa.Column("product", sa.Text),
+)
+
+#: What people say of an alert: `verdict` is confirm or dismiss. A dismissal may hold for a scope.
+FEEDBACK: Final = sa.Table(
+    "feedback",
+    METADATA,
+    _id(),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("event", _Digest),
+    sa.Column("epc_code", sa.Text),
+    sa.Column("kind", sa.Text),
+    sa.Column("scope", sa.Text, nullable=False),  # JSON
+    sa.Column("expires_at", sa.BigInteger),
+    sa.Index(None, "epc_code"),
+)
+
+#: Which artifact judges, from when on. The last row rules; none is ever changed.
+DEPLOYMENTS: Final = sa.Table(
+    "deployments",
+    METADATA,
+    _id(),
+    sa.Column("after", _Number, unique=True),  # the row that it follows: two can't follow one
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),  # promote or rollback
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+
+#: Who may call. Of a key only a hash is kept.
+API_KEYS: Final = sa.Table(
+    "api_keys",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("hashed", sa.LargeBinary(32), nullable=False),
+    sa.Column("scopes", sa.Text, nullable=False),  # by comma
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", sa.BigInteger),
+    sa.Column("revoked_at", sa.BigInteger),
+    sa.Column("last_used_at", sa.BigInteger),
+)
+
+#: Every act of an administrator, and every refusal of one.
+AUDIT: Final = sa.Table(
+    "audit",
+    METADATA,
+    _id(),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),  # JSON
+    sa.Column("request_id", sa.Text),
+)

@@ -1,0 +1,217 @@
+"""Scans, and what was said of them: every scan once, every verdict for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+from zlib import crc32
+
+import msgspec
+import polars as pl
+import sqlalchemy as sa
+
+from scantrail.stores.database import Database, rows
+from scantrail.stores.tables import EVENTS as SCANS
+from scantrail.stores.tables import ITEMS, JUDGEMENTS, REPORTS, VERDICTS
+from scantrail.vocabulary.events import EVENTS
+
+_NOTE: Final = sa.text(  # both databases know these words
+    "INSERT INTO judgements (digest, made_by) VALUES (:digest, :made_by) ON CONFLICT DO NOTHING"
+)
+_LOCKS: Final = 64  # groups of items that processes take turns with
+_LOCK_SPACE: Final = 0x5CA8
+#: What `Known` is made of.
+KNOWN: Final = [
+    SCANS.c.digest, SCANS.c.item, SCANS.c.event_id,
+    *(SCANS.c[name] for name in EVENTS if name not in {"row", "event_id"}),
+]  # fmt: skip
+_ORDER: Final = (SCANS.c.report_id, SCANS.c.position)  # as they came
+
+
+class Standing(NamedTuple):
+    """The newest verdict on an event, as it is stored."""
+
+    event: bytes
+    revision: int
+    report_id: int
+    journey: bytes
+    anomaly: bool
+    kind: str | None
+    confidence: float | None
+    scores: str
+    cause: str | None
+    explanation: str | None
+    expected: str | None
+    learned: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Stored scans, as they came.
+
+    `events`: `vocabulary.events.EVENTS`. `digests`, `items`, `event_ids` (as sent): of each.
+    """
+
+    events: pl.DataFrame
+    digests: list[bytes]
+    items: list[str]
+    event_ids: list[int | str | None]
+
+    @classmethod
+    def read(cls, found: Sequence[sa.Row[Any]]) -> Known:
+        """From rows of `KNOWN`."""
+        columns = [list(column) for column in zip(*found, strict=True)] or [[] for _ in KNOWN]
+        digests, items, ids, *rest = columns
+        series = [pl.Series("row", range(len(found)), dtype=pl.UInt32)]
+        series.append(pl.repeat(None, len(found), dtype=pl.Int64, eager=True).alias("event_id"))
+        for column, values in zip(KNOWN[3:], rest, strict=True):
+            dtype = EVENTS[column.name]
+            stored = pl.Int64() if column.name == "time" else dtype
+            series.append(pl.Series(column.name, values, stored).cast(dtype))
+        return cls(pl.DataFrame(series).select(*EVENTS), digests, items, [as_id(i) for i in ids])
+
+
+class NewReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A report to be stored; see `tables.REPORTS`. `made_by` describes the judgement (JSON)."""
+
+    label: str
+    created_at: int
+    asked: bytes
+    idempotency_key: str | None
+    judgement: bytes
+    degraded: str
+    rejects: str
+    events: int
+    suspects: int
+    answer: bytes
+
+
+class Turn:
+    """One transaction in which items are judged; nobody else judges them meanwhile."""
+
+    def __init__(self, database: Database, connection: sa.Connection) -> None:
+        """Begin; `Trails.turn` does it."""
+        self._database, self._connection = database, connection
+
+    def journeys(self, items: Sequence[str]) -> Known:
+        """All scans of these items that belong to journeys."""
+        return self._known(self._database.among(SCANS.c.item, "items"), items)
+
+    def company(self, moments: Iterable[int], items: Sequence[str], most: int) -> Known:
+        """The journeys of other items that were where these were in the same second.
+
+        Args:
+            moments: See `digests.moments`.
+            items: The items themselves.
+            most: How many others at most; of more, the first by code.
+        """
+        numbers = sorted(set(moments))
+        others = self._connection.execute(
+            sa.select(SCANS.c.item).distinct()
+            .where(self._database.among(SCANS.c.moment, "moments"), ~SCANS.c.apart)
+            .order_by(SCANS.c.item).limit(most + len(items)),
+            {"moments": self._database.many(numbers)},
+        ).scalars()  # fmt: skip
+        mine = set(items)
+        return self.journeys([item for item in others if item not in mine][:most])
+
+    def standing(self, items: Sequence[str]) -> dict[bytes, Standing]:
+        """The newest verdict on each event of these items."""
+        found = self._connection.execute(
+            sa.select(*(VERDICTS.c[name] for name in Standing._fields))
+            .where(self._database.among(VERDICTS.c.item, "items"))
+            .order_by(VERDICTS.c.revision),
+            {"items": self._database.many(items)},
+        )
+        return {row.event: Standing(*row) for row in found}
+
+    def answered(self, idempotency_key: str) -> tuple[bytes, bytes] | None:
+        """What was asked (a digest) under a key and what was answered, if anything was."""
+        return _answered(self._connection, idempotency_key)
+
+    def add_judgement(self, digest: bytes, made_by: str) -> None:
+        """Note by what is judged, once."""
+        known = sa.select(JUDGEMENTS.c.digest).where(JUDGEMENTS.c.digest == digest)
+        if self._connection.execute(known).first() is None:
+            self._connection.execute(_NOTE, {"digest": digest, "made_by": made_by})
+
+    def add_report(self, report: NewReport) -> int:
+        """Store a report and return its id."""
+        added = self._connection.execute(sa.insert(REPORTS), msgspec.structs.asdict(report))
+        assert added.inserted_primary_key is not None
+        return int(added.inserted_primary_key[0])
+
+    def add_answer(self, report_id: int, answer: bytes, suspects: int) -> None:
+        """Complete a report of this turn by what its caller is told."""
+        self._connection.execute(
+            sa.update(REPORTS).where(REPORTS.c.id == report_id),
+            {"answer": answer, "suspects": suspects},
+        )
+
+    def add_events(self, events: Sequence[tuple[Any, ...]]) -> None:
+        """Store scans; each has the columns of `tables.EVENTS` in order."""
+        rows(self._connection, SCANS, events)
+
+    def add_verdicts(self, verdicts: Sequence[tuple[Any, ...]]) -> None:
+        """Store verdicts; each has the columns of `tables.VERDICTS` in order."""
+        rows(self._connection, VERDICTS, verdicts)
+
+    def put_items(self, items: Sequence[tuple[Any, ...]]) -> None:
+        """Store where items stand now; each has the columns of `tables.ITEMS` in order."""
+        if items:
+            self._connection.execute(
+                sa.delete(ITEMS).where(self._database.among(ITEMS.c.item, "items")),
+                {"items": self._database.many([item[0] for item in items])},
+            )
+            rows(self._connection, ITEMS, items)
+
+    def _known(self, which: sa.ColumnElement[bool], items: Sequence[str]) -> Known:
+        if not items:
+            return Known.read([])
+        asked = sa.select(*KNOWN).where(which, ~SCANS.c.apart).order_by(*_ORDER)
+        found = self._connection.execute(asked, {"items": self._database.many(items)})
+        return Known.read(found.all())
+
+
+class Trails:
+    """What is known of all items."""
+
+    def __init__(self, database: Database) -> None:
+        """Keep it in a database."""
+        self._database = database
+
+    @contextmanager
+    def turn(self, items: Iterable[str]) -> Iterator[Turn]:
+        """A transaction in which these items are judged.
+
+        Raises:
+            StoreError: The database doesn't take it; then nothing of it is stored.
+        """
+        with self._database.writing() as connection:
+            if not self._database.sqlite:  # there, one writes at a time anyway
+                groups = sorted({crc32(item.encode()) % _LOCKS for item in items})
+                lock = sa.func.pg_advisory_xact_lock(
+                    _LOCK_SPACE, sa.func.unnest(sa.cast(groups, sa.ARRAY(sa.Integer)))
+                )
+                connection.execute(sa.select(lock))
+            yield Turn(self._database, connection)
+
+    def answered(self, idempotency_key: str) -> tuple[bytes, bytes] | None:
+        """What was asked (a digest) under a key and what was answered, if anything was."""
+        with self._database.reading() as connection:
+            return _answered(connection, idempotency_key)
+
+
+def as_id(text: str | None) -> int | str | None:
+    """An event id as it was sent: a number where it is one."""
+    if text is None or not text.removeprefix("-").isdecimal():
+        return text
+    return int(text)
+
+
+def _answered(connection: sa.Connection, key: str) -> tuple[bytes, bytes] | None:
+    asked = sa.select(REPORTS.c.asked, REPORTS.c.answer).where(REPORTS.c.idempotency_key == key)
+    found = connection.execute(asked).first()
+    return None if found is None else (found.asked, found.answer)
