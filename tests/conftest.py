@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import anyio
 import httpx
 import pytest
+import sqlalchemy as sa
 from fastapi import FastAPI
 from hypothesis import settings as hypothesis_settings
 
@@ -66,3 +68,27 @@ def call() -> Callable[[FastAPI], Call]:
         return send
 
     return bind
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database, of each kind in turn."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'scantrail.sqlite'}"
+        return
+    server = sa.make_url(
+        os.environ.get("TEST_POSTGRESQL_URL", "postgresql+psycopg://postgres@127.0.0.1/postgres")
+    )
+    name = f"scantrail_test_{uuid4().hex}"
+    control = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    try:
+        with control.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    except sa.exc.OperationalError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"needs PostgreSQL (apt-get install postgresql): {error.orig}")
+    yield server.set(database=name).render_as_string(hide_password=False)
+    with control.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    control.dispose()

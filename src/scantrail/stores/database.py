@@ -44,6 +44,7 @@ class Database:
         self.engine = _engine(url)
         self.sqlite = self.engine.dialect.name == "sqlite"
         self._shared = isinstance(self.engine.pool, sa.StaticPool)  # one connection for all
+        self._driver_error: type[Exception] = self.engine.dialect.loaded_dbapi.Error
         self._writer = threading.RLock()
         try:
             with self.engine.begin() as connection:
@@ -102,7 +103,7 @@ class Database:
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, self._driver_error) as error:
             raise _unusable(self.engine.url, error) from error
 
 
@@ -155,7 +156,7 @@ def _migrate(connection: sa.Connection) -> None:
     command.upgrade(config, "head")
 
 
-def _unusable(url: sa.URL, error: SQLAlchemyError) -> StoreError:
+def _unusable(url: sa.URL, error: Exception) -> StoreError:
     cause = getattr(error, "orig", None) or error
     reason = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
     return StoreError(f"the database {url.render_as_string()} can't be used: {reason}")
