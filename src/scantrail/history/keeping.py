@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
+from scantrail.history.frames import put, rows
 from scantrail.history.posts import Amendment, Batch, Post, Said, Told
 from scantrail.stores import digests
 from scantrail.stores.trails import Known, NewReport, Standing, Turn
@@ -21,6 +22,10 @@ from scantrail.vocabulary.times import wall_clock
 _MODEL: Final = AnomalyKind.MODEL.value
 _ROUGHLY: Final = 1.0  # points of confidence; a smaller change is nothing to tell
 _SAID: Final = ("anomaly", "kind", "finalConfidence", "cause", "explanation", "expected")
+_SCAN: Final = (
+    "epc_code", "time", "offset", "file_id", "location_id", "scan_location", "business_step",
+    "event_type", "flags",
+)  # fmt: skip
 _DIGITS: Final = 4  # of stored scores
 
 
@@ -45,8 +50,8 @@ class Kept:
         new = Counter(self.batch.post[at] for at in self.fresh)
         told: list[Told] = []
         for number, post in enumerate(posts):
-            rows = [self._places[at] for at in self.batch.rows[number]]
-            report = _on(self.report, rows, post.events)
+            places = [self._places[at] for at in self.batch.rows[number]]
+            report = _on(self.report, places, post.events)
             answer = post.word(report, [self._amendment(at) for at in changed[number]])
             if new[number] or changed[number] or len(post.events.rejects):
                 made = _new_report(post, report, judgement, now, answer)
@@ -79,8 +84,7 @@ class Kept:
         changed: list[list[int]] = [[] for _ in range(count)]
         if not self.standing or self.report.degraded:
             return changed
-        known = self.report.verdicts.head(len(self.known.digests))
-        said = known.select(*_SAID[:3]).rows()
+        said = rows(self.report.verdicts.head(len(self.known.digests)), *_SAID[:3])
         cause = {self.batch.items[at]: self.batch.post[at] for at in reversed(self.fresh)}
         for at, (digest, now) in enumerate(zip(self.known.digests, said, strict=True)):
             was = self.standing.get(digest)
@@ -91,7 +95,7 @@ class Kept:
     def _amendment(self, at: int) -> Amendment:
         event = self.known.events.row(at, named=True)
         was = self.standing[self.known.digests[at]]
-        anomaly, kind, confidence = self.report.verdicts.select(*_SAID[:3]).row(at)
+        [(anomaly, kind, confidence)] = rows(self.report.verdicts[at], *_SAID[:3])
         return Amendment(
             event_id=self.known.event_ids[at],
             epc_code=event["epc_code"],
@@ -110,17 +114,13 @@ class Kept:
 
     def _event_rows(self, ids: Sequence[int | None]) -> list[tuple[Any, ...]]:
         batch = self.batch
-        told = batch.frame.select(
-            "epc_code", pl.col("time").to_physical(), "offset", "file_id", "location_id",
-            "scan_location", "business_step", "event_type", "flags",
-        ).rows()  # fmt: skip
-        moments = digests.moments(batch.frame)
+        told = list(rows(batch.frame, *_SCAN))
         made = []
         for at in self.fresh:
             epc, time, offset, file_id, *rest, flags = told[at]
             made.append((
                 batch.digests[at], ids[batch.post[at]], at, batch.items[at], epc, time, offset,
-                batch.event_id[at], file_id, *rest, flags, moments[at], self.apart,
+                batch.event_id[at], file_id, *rest, flags, batch.moments[at], self.apart,
             ))  # fmt: skip
         return made
 
@@ -141,7 +141,7 @@ class Kept:
         if not why:
             return []
         verdicts = self.report.verdicts[[at for at, *_ in why]]
-        said = verdicts.select(*_SAID).rows()
+        said = rows(verdicts, *_SAID)
         learned = self._learned()
         return [
             (digest, revision, report, item, self._journeys[item], *told[:3], scores, *told[3:],
@@ -165,7 +165,8 @@ class Kept:
         claims = self.report.claims
         if not len(claims):
             return {}
-        return dict(claims.filter(pl.col("kind") == _MODEL).select("row", "reason").iter_rows())
+        told = rows(claims, "row", "kind", "reason")
+        return {row: reason for row, kind, reason in told if kind == _MODEL}
 
 
 def _differs(was: Standing, anomaly: bool, kind: str | None, confidence: float | None) -> bool:  # noqa: FBT001
@@ -183,19 +184,22 @@ def _said(anomaly: bool, kind: str | None, confidence: float | None) -> Said:  #
 def _scores(verdicts: pl.DataFrame) -> list[str]:
     """The scores of each verdict as JSON, without zeros."""
     names = [name for name in verdicts.columns if name.endswith("Score")]
-    columns = verdicts.select(pl.col(*names).round(_DIGITS)).rows()
     encode = msgspec.json.Encoder().encode
     return [
-        encode({name: score for name, score in zip(names, row, strict=True) if score != 0}).decode()
-        for row in columns
-    ]
+        encode({
+            name: score if score is None else round(score, _DIGITS)
+            for name, score in zip(names, row, strict=True)
+            if score != 0
+        }).decode()
+        for row in rows(verdicts, *names)
+    ]  # fmt: skip
 
 
 def _on(report: Report, places: list[int], events: Events) -> Report:
     """What a report says of some of its events, in the rows and by the ids that a request has."""
     frame = events.frame
     ids = frame["row"], frame["event_id"], frame["file_id"]
-    verdicts = report.verdicts[places].with_columns(*ids)
+    verdicts = put(report.verdicts[places], *ids)
     claims = report.claims
     if len(claims):
         row = pl.Series("row", places, pl.UInt32)

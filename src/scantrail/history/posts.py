@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import msgspec
 import polars as pl
 
+from scantrail.history.frames import below, put
 from scantrail.ingest.gs1 import item_of
 from scantrail.stores import digests
-from scantrail.vocabulary.events import EVENTS, Events
+from scantrail.vocabulary.events import Events
 from scantrail.vocabulary.findings import Report
 
 
@@ -61,13 +62,14 @@ class Told:
 class Batch:
     """The scans of several requests, each once.
 
-    `frame` (`vocabulary.events.EVENTS`), `digests`, `items`, `post` (the first that has it) and
-    `event_id`: one per scan. `rows`: for each request, where each of its events stands here.
+    `frame` (`vocabulary.events.EVENTS`), `digests`, `items`, `moments`, `post` (the first that has
+    it) and `event_id`: one per scan. `rows`: for each request, where each of its events stands here.
     """
 
     frame: pl.DataFrame
     digests: list[bytes]
     items: list[str]
+    moments: list[int]
     post: list[int]
     event_id: list[str | None]
     rows: list[list[int]]
@@ -94,10 +96,16 @@ class Batch:
                     post_of.append(number)
             rows.append([seen[digest] for digest in mine])
             start += len(mine)
-        every = pl.concat([post.events.frame.drop("event_id") for post in posts])
-        ids = pl.concat([post.events.frame["event_id"].cast(pl.String) for post in posts])
-        if len(first) < len(every):
-            every, ids = every[first], ids.gather(first)
-        frame = every.with_columns(event_id=pl.lit(None, pl.Int64)).select(*EVENTS)
-        items = [item_of(code or "") for code in frame["epc_code"]]
-        return cls(frame, list(seen), items, post_of, ids.to_list(), rows)
+        frame = below([_without_ids(post.events.frame) for post in posts])
+        ids = [each for post in posts for each in post.events.frame["event_id"].to_list()]
+        if len(first) < len(frame):
+            frame, ids = frame[first], [ids[at] for at in first]
+        items = [item_of(code or "") for code in frame["epc_code"].to_list()]
+        texts = [None if each is None else str(each) for each in ids]
+        moments = digests.moments(frame)
+        return cls(frame, list(seen), items, moments, post_of, texts, rows)
+
+
+def _without_ids(events: pl.DataFrame) -> pl.DataFrame:
+    """The events without the ids that their senders gave them, numbers or texts."""
+    return put(events, pl.repeat(None, len(events), dtype=pl.Int64, eager=True).alias("event_id"))

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from scantrail.history.frames import rows
 from scantrail.ingest.gs1 import item_of
 from scantrail.vocabulary.chain import SALE_STAGE, STAGES
 from scantrail.vocabulary.protocols import Journeys
@@ -68,16 +69,16 @@ def items_of(
 
 def _where(journeys: Journeys, at: npt.NDArray[np.int64]) -> tuple[list[Any], list[Any]]:
     """Names of the places, and the steps, of the events at these places of `linked`."""
-    told = journeys.linked.select("row", "site")[at]
-    events = journeys.events[told["row"].to_list()]
-    names = journeys.names["scan_location"].gather(told["site"])
-    where = pl.DataFrame([names.alias("name")]).hstack(
-        events.select("scan_location", "location_id", "event_type", "business_step")
-    )
-    place = pl.coalesce("name", "scan_location", pl.format("location {}", "location_id"))
-    step = pl.coalesce("event_type", "business_step")
-    named = where.select(place=place, step=step)
-    return named["place"].to_list(), named["step"].to_list()
+    names = journeys.names["scan_location"]
+    sites = journeys.linked["site"][at].to_list()
+    events = journeys.events[journeys.linked["row"][at].to_list()]
+    told = rows(events, "scan_location", "location_id", "event_type", "business_step")
+    places, steps = [], []
+    for site, (name, number, event, step) in zip(sites, told, strict=True):
+        listed = None if site is None else names[site]
+        places.append(listed or name or (None if number is None else f"location {number}"))
+        steps.append(event or step)
+    return places, steps
 
 
 def _whole(column: pl.Series) -> npt.NDArray[np.int64]:

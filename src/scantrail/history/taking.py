@@ -7,10 +7,10 @@ from typing import Final
 
 import polars as pl
 
+from scantrail.history.frames import below, put
 from scantrail.history.keeping import Kept
 from scantrail.history.posts import Batch, Post, Told
 from scantrail.history.standing import items_of
-from scantrail.stores import digests
 from scantrail.stores.trails import Known, Trails
 from scantrail.vocabulary.findings import Report
 from scantrail.vocabulary.protocols import Journeys
@@ -44,8 +44,9 @@ def take(trails: Trails, posts: Sequence[Post], judge: Judge, now: int) -> list[
         known = turn.journeys(items)
         have = set(known.digests)
         fresh = [at for at, digest in enumerate(batch.digests) if digest not in have]
-        ours = pl.concat([known.events, batch.frame[fresh]])
-        others = turn.company(digests.moments(ours), items, MOST_COMPANY)
+        new = batch.frame if not have else batch.frame[fresh]
+        ours = below([known.events, new])
+        others = turn.company([*known.moments, *batch.moments], items, MOST_COMPANY)
         report, journeys = judge(_numbered([ours, others.events]))
         standing = turn.standing(items) if have else {}
         told = Kept(batch, known, fresh, report, standing).keep(turn, posts, now)
@@ -66,5 +67,5 @@ def take_apart(trails: Trails, post: Post, judge: Judge, now: int) -> Told:
 
 def _numbered(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """All events below each other, with rows from 0."""
-    every = pl.concat(frames)
-    return every.with_columns(pl.Series("row", range(len(every)), dtype=pl.UInt32))
+    every = below(frames)
+    return put(every, pl.Series("row", range(len(every)), dtype=pl.UInt32))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Final
 
@@ -13,7 +13,6 @@ import polars as pl
 _SCAN: Final = (
     "epc_code", "time", "location_id", "scan_location", "business_step", "event_type",
 )  # fmt: skip
-_MOMENT: Final = _SCAN[2:]
 _SECOND: Final = 1_000_000  # microseconds
 
 
@@ -27,10 +26,9 @@ def scans(events: pl.DataFrame, apart: str = "") -> list[bytes]:
         events: The events.
         apart: Names a request whose events shall equal no others'.
     """
-    time = pl.col("time").to_physical()
     seen: Counter[bytes] = Counter()
     digests = []
-    for scan in events.select(*_SCAN[:1], time, *_SCAN[2:]).rows():
+    for scan in zip(*_lists(events, _SCAN), strict=True):
         digest = _digest(apart, *scan)
         seen[digest] += 1
         digests.append(digest if seen[digest] == 1 else _digest(digest.hex(), seen[digest]))
@@ -39,16 +37,22 @@ def scans(events: pl.DataFrame, apart: str = "") -> list[bytes]:
 
 def moments(events: pl.DataFrame) -> list[int]:
     """A number of 63 bits per event: equal where place, words and second are."""
-    second = pl.col("time").to_physical() // _SECOND
     return [
-        int.from_bytes(_digest(*moment)[:8], "big") >> 1
-        for moment in events.select(second, *_MOMENT).rows()
+        int.from_bytes(_digest(time // _SECOND, *moment)[:8], "big") >> 1
+        for time, *moment in zip(*_lists(events, _SCAN[1:]), strict=True)
     ]
 
 
 def of_all(digests: Iterable[bytes]) -> bytes:
     """One digest of 16 bytes over several, whatever their order."""
     return blake2b(b"".join(sorted(digests)), digest_size=16).digest()
+
+
+def _lists(events: pl.DataFrame, names: Sequence[str]) -> list[list[object]]:
+    columns = (events[name] for name in names)
+    return [
+        (column.cast(pl.Int64) if column.name == "time" else column).to_list() for column in columns
+    ]
 
 
 def _digest(*parts: object) -> bytes:

@@ -24,9 +24,10 @@ _LOCKS: Final = 64  # groups of items that processes take turns with
 _LOCK_SPACE: Final = 0x5CA8
 #: What `Known` is made of.
 KNOWN: Final = [
-    SCANS.c.digest, SCANS.c.item, SCANS.c.event_id,
+    SCANS.c.digest, SCANS.c.item, SCANS.c.moment, SCANS.c.event_id,
     *(SCANS.c[name] for name in EVENTS if name not in {"row", "event_id"}),
 ]  # fmt: skip
+_NO_EVENTS: Final = EVENTS.to_frame()
 _ORDER: Final = (SCANS.c.report_id, SCANS.c.position)  # as they came
 
 
@@ -51,26 +52,32 @@ class Standing(NamedTuple):
 class Known:
     """Stored scans, as they came.
 
-    `events`: `vocabulary.events.EVENTS`. `digests`, `items`, `event_ids` (as sent): of each.
+    `events`: `vocabulary.events.EVENTS`. `digests`, `items`, `moments`, `event_ids` (as sent): of
+    each.
     """
 
     events: pl.DataFrame
     digests: list[bytes]
     items: list[str]
+    moments: list[int]
     event_ids: list[int | str | None]
 
     @classmethod
     def read(cls, found: Sequence[sa.Row[Any]]) -> Known:
         """From rows of `KNOWN`."""
-        columns = [list(column) for column in zip(*found, strict=True)] or [[] for _ in KNOWN]
-        digests, items, ids, *rest = columns
+        if not found:
+            return cls(_NO_EVENTS, [], [], [], [])
+        columns = [list(column) for column in zip(*found, strict=True)]
+        digests, items, moments, ids, *rest = columns
         series = [pl.Series("row", range(len(found)), dtype=pl.UInt32)]
         series.append(pl.repeat(None, len(found), dtype=pl.Int64, eager=True).alias("event_id"))
-        for column, values in zip(KNOWN[3:], rest, strict=True):
+        for column, values in zip(KNOWN[4:], rest, strict=True):
             dtype = EVENTS[column.name]
             stored = pl.Int64() if column.name == "time" else dtype
             series.append(pl.Series(column.name, values, stored).cast(dtype))
-        return cls(pl.DataFrame(series).select(*EVENTS), digests, items, [as_id(i) for i in ids])
+        return cls(
+            pl.DataFrame(series).select(*EVENTS), digests, items, moments, [as_id(i) for i in ids]
+        )
 
 
 class NewReport(msgspec.Struct, frozen=True, kw_only=True):
