@@ -63,7 +63,7 @@ class Batch:
     """The scans of several requests, each once.
 
     `frame` (`vocabulary.events.EVENTS`), `digests`, `items`, `moments`, `post` (the first that has
-    it) and `event_id`: one per scan. `rows`: for each request, where each of its events stands here.
+    it) and `event_id`: one per scan. `rows`: for each request, where each of its events stands.
     """
 
     frame: pl.DataFrame
