@@ -10,12 +10,11 @@ from importlib.resources import files
 from typing import Any, Final
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from scantrail.errors import StoreError
+from scantrail.stores.tables import VERSION
 
 _MIGRATIONS: Final = str(files("scantrail") / "stores" / "migrations")
 _KNOWN: Final = ("sqlite", "postgresql")
@@ -150,10 +149,23 @@ def _migrate(connection: sa.Connection) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(0x5CA7)))
     else:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+    if _version(connection) == VERSION:
+        return
+    from alembic import command  # only a database that is new or old needs it
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", _MIGRATIONS)
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _version(connection: sa.Connection) -> str | None:
+    """The version of the tables; None in an empty database."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").first()
+    return None if found is None else str(found[0])
 
 
 def _unusable(url: sa.URL, error: Exception) -> StoreError:

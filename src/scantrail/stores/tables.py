@@ -9,6 +9,9 @@ from typing import Final
 
 import sqlalchemy as sa
 
+#: The newest migration.
+VERSION: Final = "0001"
+
 METADATA: Final = sa.MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",

@@ -9,7 +9,7 @@ from alembic.migration import MigrationContext
 
 from scantrail.errors import StoreError
 from scantrail.stores.database import Database, rows
-from scantrail.stores.tables import API_KEYS, METADATA
+from scantrail.stores.tables import API_KEYS, METADATA, VERSION
 
 KEY = ("k1", "a key", b"\0" * 32, "read", 1, None, None, None)
 
@@ -30,6 +30,12 @@ def test_the_migrations_make_the_tables_that_the_code_knows(database):
     with database.reading() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, METADATA) == []
+
+
+def test_the_newest_migration_is_the_one_that_the_code_expects(database):
+    with database.reading() as connection:
+        context = MigrationContext.configure(connection)
+        assert context.get_current_revision() == VERSION
 
 
 def test_opening_it_again_keeps_everything(database_url):
