@@ -13,12 +13,17 @@ import time
 from pathlib import Path
 
 import msgspec
+import polars as pl
 
+from scantrail.history.posts import Post
+from scantrail.history.taking import take
 from scantrail.serve.detection import answer
 from scantrail.serve.records import read_records
 from scantrail.settings import Settings
-from scantrail.vocabulary.protocols import ReportStore
-from scantrail.wiring import Engine, engine, report_store
+from scantrail.stores.database import Database
+from scantrail.vocabulary.findings import Report
+from scantrail.vocabulary.protocols import Journeys
+from scantrail.wiring import Engine, Stores, engine
 
 
 class Stages:
@@ -38,24 +43,31 @@ class Stages:
 
 def main() -> None:
     """Go through all bodies."""
-    asked, reports = engine(Settings(artifacts="none")), report_store(Settings())
+    asked, stores = engine(Settings(artifacts="none")), Stores(Database("sqlite://"))
     bodies = Path(sys.argv[1]).read_bytes().splitlines()
-    spent = [one(body, asked, reports) for body in bodies][len(bodies) // 10 :]
+    spent = [one(body, asked, stores) for body in bodies][len(bodies) // 10 :]
     print(json.dumps({name: statistics.median(s[name] for s in spent) for name in spent[0]}))
 
 
-def one(body: bytes, asked: Engine, reports: ReportStore) -> dict[str, float]:
-    """The way of `serve.api` from a body to an answer, kept as a report."""
+def one(body: bytes, asked: Engine, stores: Stores) -> dict[str, float]:
+    """The way of `serve.service` from a body to an answer that is kept, in memory."""
     stage = Stages()
     stage("read body")
-    raw = read_records(body, 100_000)
+    raw = read_records(body, 100_000).raw
     stage("understand")
     events = asked.understand(raw)
-    report = asked.judge(events, progress=stage)
-    stage("answer")
-    msgspec.json.encode(answer(events, report))
-    stage("keep")
-    reports.add("file 1", "", events, report)
+    stage("history")
+
+    def judge(frame: pl.DataFrame) -> tuple[Report, Journeys]:
+        stage("judge")
+        judged = asked.judge_journeys(frame)
+        stage("keep")
+        return judged
+
+    def word(report: Report, _: object) -> bytes:
+        return msgspec.json.encode(answer(events, report))
+
+    take(stores.trails, [Post(events, "file 1", b"", word)], judge, 0)
     stage("end")
     return stage.spent
 

@@ -69,8 +69,13 @@ def whole_log(scans: Path, network: Path) -> dict[str, list[dict[str, Any]]]:
 
 def api() -> dict[int, dict[str, list[float]]]:
     """Milliseconds of each call, echo and detection in turns, on one connection."""
+    (OUT / "bench.sqlite").unlink(missing_ok=True)
+    environment = os.environ | {"SCANTRAIL_DATABASE_URL": f"sqlite:///{OUT / 'bench.sqlite'}"}
     with subprocess.Popen(
-        [sys.executable, str(HERE / "server.py")], stdout=subprocess.PIPE, text=True
+        [sys.executable, str(HERE / "server.py")],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as server:
         assert server.stdout is not None
         try:

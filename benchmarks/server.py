@@ -1,4 +1,4 @@
-"""The service with an echo beside it, on a free port; prints the port.
+"""The service with an echo beside it, on a free port; prints the port. It keeps what it judges.
 
 The echo parses a body of JSON and answers it again: the least that any endpoint could cost here.
 """
@@ -12,13 +12,13 @@ import uvicorn
 from fastapi import Request, Response
 
 from scantrail.serve.api import create_app
-from scantrail.settings import Settings
+from scantrail.settings import read_settings
 from scantrail.wiring import engine
 
 
 def main() -> None:
     """Serve until killed."""
-    app = create_app(engine(Settings()))
+    app = create_app(engine(read_settings()))
 
     @app.post("/echo")
     async def echo(request: Request) -> Response:
