@@ -51,7 +51,8 @@ def take(trails: Trails, posts: Sequence[Post], judge: Judge, now: int) -> list[
         standing = turn.standing(items) if have else {}
         told = Kept(batch, known, fresh, report, standing).keep(turn, posts, now)
         if fresh:
-            turn.put_items(list(items_of(journeys, report.verdicts["anomaly"], set(items))))
+            stand = list(items_of(journeys, report.verdicts["anomaly"], set(items)))
+            turn.put_items(stand, set(known.items))
         return told
 
 
