@@ -16,12 +16,14 @@ import polars as pl
 
 from scantrail.ensemble import Combination, Decision, EnsembleSettings, combine
 from scantrail.explain import causes, explain, model_claims, ranked
+from scantrail.features.groups import counted
 from scantrail.gaps import fill_gaps
 from scantrail.journeys import link
 from scantrail.lanes import Network
 from scantrail.vocabulary.events import Events, empty_rejects
 from scantrail.vocabulary.findings import Report
 from scantrail.vocabulary.language import ENGLISH, Language
+from scantrail.vocabulary.linked import Linked
 from scantrail.vocabulary.protocols import FOUND, Detector, Explainer, Findings, Journeys
 
 _log = logging.getLogger(__name__)
@@ -88,7 +90,7 @@ def decide(
     progress("verdicts")
     answered = {name: answer for name, answer in answers.items() if answer}
     combination, settings = manner.combination, manner.settings
-    crowd = partial(_crowd, journeys.linked)
+    crowd = partial(_crowd, journeys.columns)
     decision = combine(answered, len(journeys.events), combination, settings, crowd)
     able = [one for one in detectors if one.name in answered and isinstance(one, Explainer)]
     claims = _claims(journeys, able, decision, settings.high_rule)
@@ -113,7 +115,7 @@ def _ask(
     detectors: Sequence[Detector], journeys: Journeys
 ) -> tuple[dict[str, Findings | None], tuple[str, ...]]:
     """Each detector's answer; None where it failed, which never counts as clean."""
-    if len(journeys.linked) < _MANY:
+    if len(journeys.columns) < _MANY:
         asked = [_answer(detector, journeys) for detector in detectors]
     else:  # they mostly compute outside of Python, so threads gain
         with ThreadPoolExecutor(len(detectors) or 1) as pool:
@@ -133,7 +135,7 @@ def _answer(detector: Detector, journeys: Journeys) -> Findings | None:
 def _checked(detector: Detector, answer: Findings, journeys: Journeys) -> Findings:
     """The answer, if it is about these events: one of another shape would spoil all verdicts."""
     got = (len(answer.scores), tuple(answer.scores.columns))
-    expected = (len(journeys.linked), detector.columns)
+    expected = (len(journeys.columns), detector.columns)
     if got != expected:
         raise ValueError(f"it gives (rows, columns) {got}, expected {expected}")
     if answer.found.schema != FOUND:
@@ -141,10 +143,10 @@ def _checked(detector: Detector, answer: Findings, journeys: Journeys) -> Findin
     return answer
 
 
-def _crowd(linked: pl.DataFrame, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Of events at these places: how many of them share place, words and second with each."""
-    some = linked.select("place", "words", "time")[places]
-    return some.select(pl.len().over("place", "words", "time")).to_series().to_numpy()
+def _crowd(linked: Linked, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Of events at these places: how many of them share place, words and instant with each."""
+    time = linked["time"].view(np.int64)
+    return counted(linked["place"][places], linked["words"][places], time[places])
 
 
 def _claims(
@@ -160,7 +162,7 @@ def _claims(
             told.append(one.tell(journeys, places))
         except Exception:  # noqa: BLE001 - the scores stand, whatever happens to the words
             _log.exception("detector %s has no words for what it found", one.name)
-    rows = journeys.linked["row"].to_numpy()[places]
+    rows = journeys.columns["row"][places]
     scores = decision.combined.to_numpy()[places]
     models = model_claims(rows, scores, told, journeys.language)
     return ranked(pl.concat([decision.claims, models]), high_rule)
@@ -174,7 +176,7 @@ def _verdicts(
     order = _input_order(journeys)
     told = [column[order] for column in (*scores, decision.confidence)]
     anomaly = pl.Series("anomaly", decision.anomaly[order.to_numpy()])
-    at = _sparse(_places(events, explained["row"]), len(events))
+    at = _sparse(_places(events, explained["row"].to_numpy()), len(events))
     words = {name: explained[name][at] for name in _WORDS}
     words["cause"] = causes(words["cause"], events["flags"])
     identity = [events[name] for name in _IDENTITY]
@@ -193,17 +195,17 @@ def _scores(
 
 def _input_order(journeys: Journeys) -> pl.Series:
     """Where each event, in input order, stands in journey order."""
-    at = _places(journeys.events, journeys.linked["row"])
+    at = _places(journeys.events, journeys.columns["row"])
     order = np.empty(len(at), np.uint32)
     order[at] = np.arange(len(at), dtype=np.uint32)
     return pl.Series(order)
 
 
-def _places(events: pl.DataFrame, rows: pl.Series) -> npt.NDArray[np.integer]:
+def _places(events: pl.DataFrame, rows: npt.NDArray[np.uint32]) -> npt.NDArray[np.integer]:
     """Where the events with these row numbers stand; at their number, if none was rejected."""
     if not len(events) or events["row"][-1] == len(events) - 1:
-        return rows.to_numpy()
-    return np.searchsorted(events["row"].to_numpy(), rows.to_numpy())
+        return rows
+    return np.searchsorted(events["row"].to_numpy(), rows)
 
 
 def _score_columns(detector: Detector, answer: Findings | None, count: int) -> list[pl.Series]:

@@ -125,9 +125,8 @@ class Engine:
 
     def learned_from(self, events: Events) -> Engine:
         """An engine whose lanes, and whose companies if none are configured, are this log's."""
-        network = learn(
-            link(fill_gaps(events.frame, self.network.sites), self.network)[0], self.network.sites
-        )
+        linked, _ = link(fill_gaps(events.frame, self.network.sites), self.network)
+        network = learn(linked.frame, self.network.sites)
         thresholds = self.settings.thresholds
         if not thresholds.companies:
             thresholds = msgspec.structs.replace(thresholds, companies=companies_of(events.frame))

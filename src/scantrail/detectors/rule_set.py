@@ -17,6 +17,7 @@ from scantrail.detectors.rule import Bound, Rule, RuleSettings
 from scantrail.detectors.scans import Array, CodesJudged, Scans
 from scantrail.lanes import Network
 from scantrail.vocabulary.findings import score_column
+from scantrail.vocabulary.linked import Linked
 from scantrail.vocabulary.protocols import FOUND, Findings, Journeys
 
 _BLOCK: Final = 131_072  # events scored at once
@@ -63,12 +64,12 @@ class RuleSet:
 
     def judge(self, journeys: Journeys) -> Findings:
         """Score every event by every rule."""
-        linked = journeys.linked
+        linked = journeys.columns
         if not len(linked):
             return Findings(pl.DataFrame(schema=dict.fromkeys(self.columns, pl.Float64)), _NOTHING)
         codes = CodesJudged(journeys.codes)
         blocks = [
-            self._score(Scans(linked[start:end], journeys.events, codes))
+            self._score(Scans(linked.part(start, end), journeys.events, codes))
             for start, end in _blocks(linked)
         ]
         scores = [
@@ -126,11 +127,11 @@ class _Block(NamedTuple):
     facts: list[dict[str, Array]]
 
 
-def _blocks(linked: pl.DataFrame) -> list[tuple[int, int]]:
+def _blocks(linked: Linked) -> list[tuple[int, int]]:
     """Where to cut so that whole journeys stay together, and arrays in the processor's cache."""
     if len(linked) <= _BLOCK:
         return [(0, len(linked))]
-    starts = np.flatnonzero(linked["position"].to_numpy() == 0)
+    starts = np.flatnonzero(linked["position"] == 0)
     wanted = np.searchsorted(starts, np.arange(0, len(linked), _BLOCK))
     cuts = np.unique(starts[wanted[wanted < len(starts)]]).tolist()
     return list(pairwise([*cuts, len(linked)]))

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from scantrail.errors import ArtifactError
 from scantrail.features.clocks import clock_ahead
 from scantrail.features.coding import AGAIN, CLOCKS, STEPS, Coded, Vocabulary
+from scantrail.features.groups import combined
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -219,7 +220,7 @@ class Usual:
 def _batches(coded: Coded) -> Ints:
     """One event of each batch, as it came from one step: what a batch does is one observation."""
     moves = np.flatnonzero(~coded.with_whom.again)
-    pair = _pair(coded.with_whom.group, coded.came_from)[moves]
+    pair = combined(coded.with_whom.group[moves], coded.came_from[moves])
     return moves[np.unique(pair, return_index=True)[1]]
 
 
@@ -227,12 +228,6 @@ def _skips(coded: Coded) -> npt.NDArray[np.bool_]:
     """Moves that miss at least one of the ten stages."""
     before = coded.came_from
     return (before > 0) & (coded.step > before + 1) & (coded.step < AGAIN - 1)
-
-
-def _pair(first: Ints, second: Ints) -> Ints:
-    low = int(second.min(initial=0))
-    paired: Ints = first * (int(second.max(initial=0)) - low + 1) + (second - low)
-    return paired
 
 
 def _count(parts: tuple[Ints, ...], shape: tuple[int, ...]) -> Floats:

@@ -15,6 +15,7 @@ import polars as pl
 from scantrail.vocabulary.events import RawLog
 from scantrail.vocabulary.findings import Cause
 from scantrail.vocabulary.language import ENGLISH, Language
+from scantrail.vocabulary.linked import Linked
 
 T = TypeVar("T")
 
@@ -38,18 +39,23 @@ FOUND: Final = pl.Schema(
 class Journeys:
     """What detectors see.
 
-    `linked`: `journeys.LINKED`. `events`: `vocabulary.events.EVENTS`, in row order. `codes`: the
-    distinct EPC codes, in the order of `linked`'s `epc`. `names`: the listed sites'
-    `location_id` and `scan_location`. `language`: in which people are told what was found.
+    `columns`: the events as arrays, in journey order. `events`: `vocabulary.events.EVENTS`, in row
+    order. `codes`: the distinct EPC codes, in the order of `columns`' `epc`. `names`: the listed
+    sites' `location_id` and `scan_location`. `language`: in which people are told what was found.
     """
 
-    linked: pl.DataFrame
+    columns: Linked
     events: pl.DataFrame
     codes: pl.Series
     names: pl.DataFrame
     language: Language = ENGLISH
     _memo: dict[Hashable, Any] = field(default_factory=dict, compare=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, compare=False)
+
+    @property
+    def linked(self) -> pl.DataFrame:
+        """The events as a frame, `vocabulary.linked.LINKED`; made when first asked for."""
+        return self.columns.frame
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """What several detectors derive from these events, derived once."""

@@ -1,0 +1,48 @@
+"""Rows that share all their values: one whole number for each combination."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+
+_MOST: Final = 2**62  # combinations that an int64 tells apart
+
+
+def combined(*parts: npt.NDArray[Any]) -> Ints:
+    """A number for each combination of whole numbers, (n,), that orders as the parts do.
+
+    >>> combined(np.array([1, 1, 2]), np.array([-1, 5, 5])).tolist()
+    [7, 13, 20]
+    """
+    number, most = np.zeros(len(parts[0]), np.int64), 1
+    for part in parts:
+        low = int(part.min(initial=0))
+        size = int(part.max(initial=0)) - low + 1
+        if most * size > _MOST:
+            number, most = numbered(number), len(number)
+        number = number * size + (part - low)
+        most *= size
+    return number
+
+
+def numbered(*parts: npt.NDArray[Any]) -> Ints:
+    """A dense number for each combination, (n,), from 0 on and in the order of the parts.
+
+    >>> numbered(np.array([7, 3, 7]), np.array([0, 0, 1])).tolist()
+    [1, 0, 2]
+    """
+    return np.unique(combined(*parts), return_inverse=True)[1]
+
+
+def counted(*parts: npt.NDArray[Any]) -> Ints:
+    """How many rows share each row's combination, (n,).
+
+    >>> counted(np.array([7, 3, 7])).tolist()
+    [2, 1, 2]
+    """
+    number = numbered(*parts)
+    return np.bincount(number)[number] if len(number) else number
