@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Annotated, Final
 
 import msgspec
@@ -21,7 +22,7 @@ import numpy.typing as npt
 import polars as pl
 
 from scantrail.calibration import TOP_EVIDENCE, Calibration, to_evidence, to_score
-from scantrail.vocabulary.protocols import FOUND, Findings
+from scantrail.vocabulary.protocols import NO_CLAIMS, Findings
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -180,9 +181,9 @@ def _highest(columns: list[pl.Series], events: int) -> Floats:
 
 def _claims(findings: list[Findings]) -> pl.DataFrame:
     found = [one.found for one in findings if len(one.found)]
-    claims = pl.concat(found) if found else pl.DataFrame(schema=FOUND)
+    if not found:
+        return NO_CLAIMS
+    claims = reduce(pl.DataFrame.vstack, found)
     # equally high claims keep the order of the detectors and, within one, of its kinds
-    if len(claims) > 1:
-        order = np.lexsort((-claims["score"].to_numpy(), claims["row"].to_numpy()))
-        claims = claims[pl.Series(order.astype(np.uint32))]
-    return claims
+    order = np.lexsort((-claims["score"].to_numpy(), claims["row"].to_numpy()))
+    return claims[pl.Series(order.astype(np.uint32))]

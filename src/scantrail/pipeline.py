@@ -24,7 +24,13 @@ from scantrail.vocabulary.events import Events, empty_rejects
 from scantrail.vocabulary.findings import Report
 from scantrail.vocabulary.language import ENGLISH, Language
 from scantrail.vocabulary.linked import Linked
-from scantrail.vocabulary.protocols import FOUND, Detector, Explainer, Findings, Journeys
+from scantrail.vocabulary.protocols import (
+    FOUND,
+    NO_CLAIMS,
+    Detector,
+    Findings,
+    Journeys,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -92,8 +98,8 @@ def decide(
     combination, settings = manner.combination, manner.settings
     crowd = partial(_crowd, journeys.columns)
     decision = combine(answered, len(journeys.events), combination, settings, crowd)
-    able = [one for one in detectors if one.name in answered and isinstance(one, Explainer)]
-    claims = _claims(journeys, able, decision, settings.high_rule)
+    asked = [one for one in detectors if one.name in answered]
+    claims = _claims(journeys, asked, decision, settings.high_rule)
     scores = _scores(detectors, answers, len(journeys.events))
     if combination:
         scores.append(decision.combined)
@@ -138,7 +144,7 @@ def _checked(detector: Detector, answer: Findings, journeys: Journeys) -> Findin
     expected = (len(journeys.columns), detector.columns)
     if got != expected:
         raise ValueError(f"it gives (rows, columns) {got}, expected {expected}")
-    if answer.found.schema != FOUND:
+    if answer.found is not NO_CLAIMS and answer.found.schema != FOUND:
         raise ValueError(f"its claims are {answer.found.schema}, expected {FOUND}")
     return answer
 
@@ -150,14 +156,16 @@ def _crowd(linked: Linked, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int6
 
 
 def _claims(
-    journeys: Journeys, explainers: Sequence[Explainer], decision: Decision, high_rule: float
+    journeys: Journeys, detectors: Sequence[Detector], decision: Decision, high_rule: float
 ) -> pl.DataFrame:
     """Rules' claims, and what learned detectors say of the events that they raise an alarm for."""
     places = np.flatnonzero(decision.alarmed)
     if not len(places):
         return decision.claims
     told = []
-    for one in explainers:
+    for one in detectors:
+        if not hasattr(one, "tell"):  # no `Explainer`; asking for the protocol itself is slow
+            continue
         try:
             told.append(one.tell(journeys, places))
         except Exception:  # noqa: BLE001 - the scores stand, whatever happens to the words
@@ -165,7 +173,7 @@ def _claims(
     rows = journeys.columns["row"][places]
     scores = decision.combined.to_numpy()[places]
     models = model_claims(rows, scores, told, journeys.language)
-    return ranked(pl.concat([decision.claims, models]), high_rule)
+    return ranked(decision.claims.vstack(models), high_rule)
 
 
 def _verdicts(

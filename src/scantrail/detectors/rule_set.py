@@ -18,10 +18,9 @@ from scantrail.detectors.scans import Array, CodesJudged, Scans
 from scantrail.lanes import Network
 from scantrail.vocabulary.findings import score_column
 from scantrail.vocabulary.linked import Linked
-from scantrail.vocabulary.protocols import FOUND, Findings, Journeys
+from scantrail.vocabulary.protocols import FOUND, NO_CLAIMS, Findings, Journeys
 
 _BLOCK: Final = 131_072  # events scored at once
-_NOTHING: Final = pl.DataFrame(schema=FOUND)
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class RuleSet:
         """Score every event by every rule."""
         linked = journeys.columns
         if not len(linked):
-            return Findings(pl.DataFrame(schema=dict.fromkeys(self.columns, pl.Float64)), _NOTHING)
+            return Findings.of(dict.fromkeys(self.columns, np.zeros(0)))
         codes = CodesJudged(journeys.codes)
         blocks = [
             self._score(Scans(linked.part(start, end), journeys.events, codes))
@@ -75,13 +74,8 @@ class RuleSet:
         scores = [
             np.concatenate(columns) for columns in zip(*(b.scores for b in blocks), strict=True)
         ]
-        answered = pl.DataFrame(
-            [
-                pl.Series(*column, nan_to_null=True)
-                for column in zip(self.columns, scores, strict=True)
-            ]
-        )
-        return Findings(answered, self._claims(journeys, blocks))
+        by_column = dict(zip(self.columns, scores, strict=True))
+        return Findings.of(by_column, self._claims(journeys, blocks))
 
     def _score(self, scans: Scans) -> _Block:
         scored = [rule.score(self.bound, scans) for rule in self.rules]
@@ -98,7 +92,7 @@ class RuleSet:
         starts = np.cumsum([0, *sizes[:-1]])
         places = np.concatenate([b.fired + start for b, start in zip(blocks, starts, strict=True)])
         if not len(places):
-            return _NOTHING
+            return NO_CLAIMS
         names = Names(journeys, places)
         rows = names["row"]
         claims = []

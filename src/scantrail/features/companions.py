@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from scantrail.features.groups import counted, numbered
+from scantrail.features.groups import changes, counted, numbered
 from scantrail.vocabulary.linked import Linked
 
 Array = npt.NDArray[Any]
@@ -72,7 +72,7 @@ def companions(linked: Linked, product: Ints) -> Companions:
     """
     time, epc = linked["time"].view(np.int64), linked["epc"]
     place, words = linked["place"].astype(np.int64), linked["words"].astype(np.int64)
-    again = _again(linked, epc, place, words)
+    again = _again(linked)
     index = np.arange(len(epc))
     moves = np.flatnonzero(~again)
     before = _before(epc, moves)
@@ -100,15 +100,9 @@ def companions(linked: Linked, product: Ints) -> Companions:
     )
 
 
-def _again(linked: Linked, epc: Array, place: Ints, words: Ints) -> npt.NDArray[np.bool_]:
-    again = np.zeros(len(epc), bool)
-    again[1:] = (
-        (epc[1:] == epc[:-1])
-        & (place[1:] == place[:-1])
-        & (words[1:] == words[:-1])
-        & (linked["hours"][1:] <= _AGAIN_HOURS)
-    )
-    return again
+def _again(linked: Linked) -> npt.NDArray[np.bool_]:
+    same = ~changes(linked["epc"], linked["place"], linked["words"])
+    return same & (linked["hours"] <= _AGAIN_HOURS)
 
 
 def _before(epc: Array, moves: Ints) -> Ints:
@@ -137,10 +131,7 @@ def _left_before(time: Array, came_from: Ints, came_with: Ints, at: Ints) -> Flo
     if not len(order):
         return share
     index = np.arange(len(order))
-    new = np.ones(len(order), bool)
-    new[1:] = came_from[order][1:] != came_from[order][:-1]
-    start = np.maximum.accumulate(np.where(new, index, 0))
-    later = new.copy()
-    later[1:] |= time[order][1:] != time[order][:-1]  # those of the same instant leave together
+    start = np.maximum.accumulate(np.where(changes(came_from[order]), index, 0))
+    later = changes(came_from[order], time[order])  # those of the same instant leave together
     share[order] = (np.maximum.accumulate(np.where(later, index, 0)) - start) / came_with[order]
     return share

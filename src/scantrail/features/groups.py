@@ -38,6 +38,19 @@ def numbered(*parts: npt.NDArray[Any]) -> Ints:
     return np.unique(combined(*parts), return_inverse=True)[1]
 
 
+def changes(*parts: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Where a row differs from the one before in any part, (n,); the first row does.
+
+    >>> changes(np.array([7, 7, 7, 3]), np.array([1, 1, 2, 2])).tolist()
+    [True, False, True, True]
+    """
+    changed = np.ones(len(parts[0]), bool)
+    changed[1:] = False
+    for part in parts:
+        changed[1:] |= part[1:] != part[:-1]
+    return changed
+
+
 def counted(*parts: npt.NDArray[Any]) -> Ints:
     """How many rows share each row's combination, (n,).
 

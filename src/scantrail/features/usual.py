@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scantrail.errors import ArtifactError
-from scantrail.features.clocks import clock_ahead
+from scantrail.features.clocks import clock_ahead, hour_logs
 from scantrail.features.coding import AGAIN, CLOCKS, STEPS, Coded, Vocabulary
 from scantrail.features.groups import combined
 
@@ -142,6 +142,10 @@ class Usual:
         tables = {name: _rarity(getattr(self, name)) for name in _RARE}
         return tables | {"clocks": self._clock_nats()}
 
+    @cached_property
+    def _hour_logs(self) -> Floats:
+        return hour_logs(self.hours)
+
     def time_z(self, coded: Coded) -> Floats:
         """Robust deviations of the log hours since the previous move; NaN where none is usual."""
         middle, spread, count = self._time_table(coded)
@@ -214,7 +218,7 @@ class Usual:
     def clock_ahead(self, coded: Coded) -> Floats:
         """Log odds, in nats, that the site's clock runs ahead; see `clocks.clock_ahead`."""
         middle, spread, count = self._time_table(coded)
-        return clock_ahead(coded, self.hours, np.where(count >= 5, middle, np.nan), spread)
+        return clock_ahead(coded, self._hour_logs, np.where(count >= 5, middle, np.nan), spread)
 
 
 def _batches(coded: Coded) -> Ints:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, Final, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,8 @@ FOUND: Final = pl.Schema(
         "runbook": pl.String(),
     }
 )
+#: No claims at all.
+NO_CLAIMS: Final = pl.DataFrame(schema=FOUND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +72,20 @@ class Journeys:
 class Findings:
     """What one detector says.
 
-    `scores`: one row per event in the order of `linked`, Float64 columns named `…Score`, 0-100,
-    null where the detector cannot say. `found`: `FOUND`, any order.
+    `scores`: one row per event in the order of `Journeys.columns`, Float64 columns named `…Score`,
+    0-100, null where the detector cannot say. `found`: `FOUND`, any order.
     """
 
     scores: pl.DataFrame
     found: pl.DataFrame
+
+    @classmethod
+    def of(
+        cls, scores: Mapping[str, npt.NDArray[np.float64]], found: pl.DataFrame = NO_CLAIMS
+    ) -> Self:
+        """From (n,) scores by column, NaN where the detector cannot say."""
+        columns = [pl.Series(name, each, nan_to_null=True) for name, each in scores.items()]
+        return cls(pl.DataFrame(columns), found)
 
 
 class Told(NamedTuple):
@@ -122,10 +132,9 @@ class Detector(Protocol):
         ...
 
 
-@runtime_checkable
 class Explainer(Detector, Protocol):
     """A detector that finds words only when asked: for events that turned out to be suspect."""
 
     def tell(self, journeys: Journeys, places: npt.NDArray[np.int64], /) -> list[Told]:
-        """What to say of the events at these places of `linked`."""
+        """What to say of the events at these places of `Journeys.columns`."""
         ...

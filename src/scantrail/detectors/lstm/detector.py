@@ -8,7 +8,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from scantrail.calibration import Calibration, to_score
 from scantrail.detectors.lstm.cache import CachedRuntime
@@ -17,7 +16,7 @@ from scantrail.detectors.lstm.runtime import Runtime
 from scantrail.detectors.lstm.spec import NetworkSpec
 from scantrail.detectors.lstm.words import told
 from scantrail.features.coding import Vocabulary, code
-from scantrail.vocabulary.protocols import FOUND, Findings, Journeys, Told
+from scantrail.vocabulary.protocols import Findings, Journeys, Told
 
 Floats = npt.NDArray[np.float64]
 
@@ -61,12 +60,10 @@ class LstmDetector:
 
     def judge(self, journeys: Journeys) -> Findings:
         """Score every event."""
-        score = to_score(self.calibration(self.raw(journeys)))
-        scores = pl.DataFrame({COLUMN: score}, nan_to_null=True)
-        return Findings(scores, pl.DataFrame(schema=FOUND))
+        return Findings.of({COLUMN: to_score(self.calibration(self.raw(journeys)))})
 
     def tell(self, journeys: Journeys, places: npt.NDArray[np.int64]) -> list[Told]:
-        """What was expected at these places of `linked` instead; only their journeys are read."""
+        """What was expected at these places of `Journeys.columns`; only their journeys are read."""
         coded = code(journeys, self.known)
         sequences = encode(coded)
         sequence = np.cumsum(np.diff(coded.item, prepend=-1) != 0) - 1
