@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from scantrail.ensemble import Combination, Decision, EnsembleSettings, combine
+from scantrail.ensemble import ML_COLUMN, Combination, Decision, EnsembleSettings, combine
 from scantrail.explain import causes, explain, model_claims, ranked
 from scantrail.features.groups import counted
 from scantrail.gaps import fill_gaps
@@ -39,6 +39,8 @@ _WORDS: Final = ("kind", "cause", "explanation", "expected")
 _MANY: Final = 20_000  # events; for fewer, threads cost more than they gain
 _NOBODY: Final = np.uint32(0xFFFF_FFFF)
 
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 #: Called with a stage's name as it begins.
 Progress = Callable[[str], None]
 
@@ -102,8 +104,9 @@ def decide(
     claims = _claims(journeys, asked, decision, settings.high_rule)
     scores = _scores(detectors, answers, len(journeys.events))
     if combination:
-        scores.append(decision.combined)
-    verdicts = _verdicts(journeys, scores, decision, explain(claims, manner.language))
+        scores[ML_COLUMN] = decision.combined
+    scores["finalConfidence"] = decision.confidence
+    verdicts = _verdicts(journeys, scores, decision.anomaly, explain(claims, manner.language))
     versions = {detector.name: detector.version for detector in detectors}
     return Report(verdicts, empty_rejects(), claims, degraded, versions)
 
@@ -140,10 +143,10 @@ def _answer(detector: Detector, journeys: Journeys) -> Findings | None:
 
 def _checked(detector: Detector, answer: Findings, journeys: Journeys) -> Findings:
     """The answer, if it is about these events: one of another shape would spoil all verdicts."""
-    got = (len(answer.scores), tuple(answer.scores.columns))
-    expected = (len(journeys.columns), detector.columns)
-    if got != expected:
-        raise ValueError(f"it gives (rows, columns) {got}, expected {expected}")
+    got = {name: score.shape for name, score in answer.columns.items()}
+    expected = dict.fromkeys(detector.columns, (len(journeys.columns),))
+    if list(got.items()) != list(expected.items()):
+        raise ValueError(f"it gives scores of the shapes {got}, expected {expected}")
     if answer.found is not NO_CLAIMS and answer.found.schema != FOUND:
         raise ValueError(f"its claims are {answer.found.schema}, expected {FOUND}")
     return answer
@@ -171,42 +174,63 @@ def _claims(
         except Exception:  # noqa: BLE001 - the scores stand, whatever happens to the words
             _log.exception("detector %s has no words for what it found", one.name)
     rows = journeys.columns["row"][places]
-    scores = decision.combined.to_numpy()[places]
+    scores = decision.combined[places]
     models = model_claims(rows, scores, told, journeys.language)
     return ranked(decision.claims.vstack(models), high_rule)
 
 
 def _verdicts(
-    journeys: Journeys, scores: list[pl.Series], decision: Decision, explained: pl.DataFrame
+    journeys: Journeys, scores: dict[str, Floats], anomaly: Flags, explained: pl.DataFrame
 ) -> pl.DataFrame:
     """Scores and words beside each event, back in input order."""
     events = journeys.events
     order = _input_order(journeys)
-    told = [column[order] for column in (*scores, decision.confidence)]
-    anomaly = pl.Series("anomaly", decision.anomaly[order.to_numpy()])
-    at = _sparse(_places(events, explained["row"].to_numpy()), len(events))
-    words = {name: explained[name][at] for name in _WORDS}
+    told = _told(events, explained)
+    words = {name: told[name] for name in _WORDS}
     words["cause"] = causes(words["cause"], events["flags"])
-    identity = [events[name] for name in _IDENTITY]
-    return pl.DataFrame([*identity, *told, anomaly, *words.values(), events["flags"]])
+    return pl.DataFrame([
+        *(events[name] for name in _IDENTITY),
+        *_numbers({name: score[order] for name, score in scores.items()}),
+        pl.Series("anomaly", anomaly[order]),
+        *words.values(),
+        events["flags"],
+    ])  # fmt: skip
+
+
+def _numbers(columns: dict[str, Floats]) -> list[pl.Series]:
+    """Columns of numbers, null for NaN, cut out of a single one: that is cheaper than many."""
+    every = pl.Series(np.concatenate(list(columns.values())), nan_to_null=True)
+    length = len(every) // len(columns)
+    return [every.slice(i * length, length).alias(name) for i, name in enumerate(columns)]
+
+
+def _told(events: pl.DataFrame, explained: pl.DataFrame) -> pl.DataFrame:
+    """What is told of each event; null where nothing is."""
+    words = explained[list(_WORDS)]
+    if not len(words):
+        return words.clear(len(events))
+    return words[_sparse(_places(events, explained["row"].to_numpy()), len(events))]
 
 
 def _scores(
     detectors: Sequence[Detector], answers: dict[str, Findings | None], count: int
-) -> list[pl.Series]:
-    return [
-        column
+) -> dict[str, Floats]:
+    """All score columns; NaN where a detector failed."""
+    silent = np.full(count, np.nan)
+    return {
+        name: answer.columns[name] if answer else silent
         for detector in detectors
-        for column in _score_columns(detector, answers[detector.name], count)
-    ]
+        for answer in [answers[detector.name]]
+        for name in detector.columns
+    }
 
 
-def _input_order(journeys: Journeys) -> pl.Series:
+def _input_order(journeys: Journeys) -> npt.NDArray[np.uint32]:
     """Where each event, in input order, stands in journey order."""
     at = _places(journeys.events, journeys.columns["row"])
     order = np.empty(len(at), np.uint32)
     order[at] = np.arange(len(at), dtype=np.uint32)
-    return pl.Series(order)
+    return order
 
 
 def _places(events: pl.DataFrame, rows: npt.NDArray[np.uint32]) -> npt.NDArray[np.integer]:
@@ -214,12 +238,6 @@ def _places(events: pl.DataFrame, rows: npt.NDArray[np.uint32]) -> npt.NDArray[n
     if not len(events) or events["row"][-1] == len(events) - 1:
         return rows
     return np.searchsorted(events["row"].to_numpy(), rows)
-
-
-def _score_columns(detector: Detector, answer: Findings | None, count: int) -> list[pl.Series]:
-    if answer is not None:
-        return answer.scores.get_columns()
-    return [pl.repeat(None, count, dtype=pl.Float64, eager=True).alias(n) for n in detector.columns]
 
 
 def _sparse(at: npt.NDArray[np.integer], count: int) -> pl.Series:

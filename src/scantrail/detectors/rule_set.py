@@ -65,7 +65,7 @@ class RuleSet:
         """Score every event by every rule."""
         linked = journeys.columns
         if not len(linked):
-            return Findings.of(dict.fromkeys(self.columns, np.zeros(0)))
+            return Findings(dict.fromkeys(self.columns, np.zeros(0)))
         codes = CodesJudged(journeys.codes)
         blocks = [
             self._score(Scans(linked.part(start, end), journeys.events, codes))
@@ -75,7 +75,7 @@ class RuleSet:
             np.concatenate(columns) for columns in zip(*(b.scores for b in blocks), strict=True)
         ]
         by_column = dict(zip(self.columns, scores, strict=True))
-        return Findings.of(by_column, self._claims(journeys, blocks))
+        return Findings(by_column, self._claims(journeys, blocks))
 
     def _score(self, scans: Scans) -> _Block:
         scored = [rule.score(self.bound, scans) for rule in self.rules]

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol, Self, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -72,20 +72,17 @@ class Journeys:
 class Findings:
     """What one detector says.
 
-    `scores`: one row per event in the order of `Journeys.columns`, Float64 columns named `…Score`,
-    0-100, null where the detector cannot say. `found`: `FOUND`, any order.
+    `columns`: by name (`…Score`) one score per event, (n,) float64 in the order of
+    `Journeys.columns`, 0-100, NaN where the detector cannot say. `found`: `FOUND`, any order.
     """
 
-    scores: pl.DataFrame
-    found: pl.DataFrame
+    columns: Mapping[str, npt.NDArray[np.float64]]
+    found: pl.DataFrame = field(default_factory=lambda: NO_CLAIMS)
 
-    @classmethod
-    def of(
-        cls, scores: Mapping[str, npt.NDArray[np.float64]], found: pl.DataFrame = NO_CLAIMS
-    ) -> Self:
-        """From (n,) scores by column, NaN where the detector cannot say."""
-        columns = [pl.Series(name, each, nan_to_null=True) for name, each in scores.items()]
-        return cls(pl.DataFrame(columns), found)
+    @property
+    def scores(self) -> pl.DataFrame:
+        """The scores as a frame; null where the detector cannot say."""
+        return pl.DataFrame(self.columns, nan_to_null=True)
 
 
 class Told(NamedTuple):

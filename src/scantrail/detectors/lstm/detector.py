@@ -60,7 +60,7 @@ class LstmDetector:
 
     def judge(self, journeys: Journeys) -> Findings:
         """Score every event."""
-        return Findings.of({COLUMN: to_score(self.calibration(self.raw(journeys)))})
+        return Findings({COLUMN: to_score(self.calibration(self.raw(journeys)))})
 
     def tell(self, journeys: Journeys, places: npt.NDArray[np.int64]) -> list[Told]:
         """What was expected at these places of `Journeys.columns`; only their journeys are read."""

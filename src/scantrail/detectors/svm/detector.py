@@ -46,7 +46,7 @@ class SvmDetector:
 
     def judge(self, journeys: Journeys) -> Findings:
         """Score every event."""
-        return Findings.of({COLUMN: to_score(self.calibration(self.raw(journeys)))})
+        return Findings({COLUMN: to_score(self.calibration(self.raw(journeys)))})
 
     def tell(self, journeys: Journeys, places: npt.NDArray[np.int64]) -> list[Told]:
         """Which features made the events at these places of `Journeys.columns` strange."""
