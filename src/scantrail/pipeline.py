@@ -37,7 +37,6 @@ _log = logging.getLogger(__name__)
 _IDENTITY: Final = ("row", "event_id", "file_id", "epc_code")
 _WORDS: Final = ("kind", "cause", "explanation", "expected")
 _MANY: Final = 20_000  # events; for fewer, threads cost more than they gain
-_NOBODY: Final = np.uint32(0xFFFF_FFFF)
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -115,9 +114,7 @@ def see(events: pl.DataFrame, network: Network, language: Language = ENGLISH) ->
     """What detectors see of events (`vocabulary.events.EVENTS`): gaps filled, journeys linked."""
     filled = fill_gaps(events, network.sites)
     linked, codes = link(filled, network)
-    table = network.sites.table
-    names = pl.DataFrame([table["location_id"], table["scan_location"]])
-    return Journeys(linked, filled, codes, names, language)
+    return Journeys(linked, filled, codes, network.sites.names, language)
 
 
 def _ask(
@@ -185,8 +182,7 @@ def _verdicts(
     """Scores and words beside each event, back in input order."""
     events = journeys.events
     order = _input_order(journeys)
-    told = _told(events, explained)
-    words = {name: told[name] for name in _WORDS}
+    words = _words(events, explained)
     words["cause"] = causes(words["cause"], events["flags"])
     return pl.DataFrame([
         *(events[name] for name in _IDENTITY),
@@ -204,12 +200,12 @@ def _numbers(columns: dict[str, Floats]) -> list[pl.Series]:
     return [every.slice(i * length, length).alias(name) for i, name in enumerate(columns)]
 
 
-def _told(events: pl.DataFrame, explained: pl.DataFrame) -> pl.DataFrame:
+def _words(events: pl.DataFrame, explained: pl.DataFrame) -> dict[str, pl.Series]:
     """What is told of each event; null where nothing is."""
-    words = explained[list(_WORDS)]
-    if not len(words):
-        return words.clear(len(events))
-    return words[_sparse(_places(events, explained["row"].to_numpy()), len(events))]
+    at = np.full(len(events), np.nan)
+    at[_places(events, explained["row"].to_numpy())] = np.arange(len(explained))
+    places = pl.Series(at, nan_to_null=True).cast(pl.UInt32)
+    return {name: explained[name][places] for name in _WORDS}
 
 
 def _scores(
@@ -238,10 +234,3 @@ def _places(events: pl.DataFrame, rows: npt.NDArray[np.uint32]) -> npt.NDArray[n
     if not len(events) or events["row"][-1] == len(events) - 1:
         return rows
     return np.searchsorted(events["row"].to_numpy(), rows)
-
-
-def _sparse(at: npt.NDArray[np.integer], count: int) -> pl.Series:
-    """For each of `count` places, which of the few stands there; null where none does."""
-    place = np.full(count, _NOBODY, np.uint32)
-    place[at] = np.arange(len(at), dtype=np.uint32)
-    return pl.Series(place).set(pl.Series(place == _NOBODY), None)

@@ -35,7 +35,11 @@ def numbered(*parts: npt.NDArray[Any]) -> Ints:
     >>> numbered(np.array([7, 3, 7]), np.array([0, 0, 1])).tolist()
     [1, 0, 2]
     """
-    return np.unique(combined(*parts), return_inverse=True)[1]
+    key = combined(*parts)
+    order = np.argsort(key)
+    number = np.empty(len(key), np.int64)
+    number[order] = np.cumsum(changes(key[order])) - 1
+    return number
 
 
 def changes(*parts: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:

@@ -45,7 +45,7 @@ class CachedRuntime:
             self.misses += len(keys) - len(found)
         missing = np.array([i for i in range(len(keys)) if i not in found], np.int64)
         if len(missing):
-            some = sequences.take(missing)
+            some = sequences.take(missing) if found else sequences
             computed = self.runtime.scores(some)
             for place, item in enumerate(missing.tolist()):
                 part = slice(int(some.offsets[place]), int(some.offsets[place + 1]))
