@@ -22,9 +22,11 @@ def combined(*parts: npt.NDArray[Any]) -> Ints:
     for part in parts:
         low = int(part.min(initial=0))
         size = int(part.max(initial=0)) - low + 1
-        if most * size > _MOST:
-            number, most = numbered(number), len(number)
-        number = number * size + (part - low)
+        value = part - low
+        if most * size > _MOST:  # ranks are as small as numbers can be
+            number, value = _ranks(number), _ranks(part)
+            most = size = len(part)
+        number = number * size + value
         most *= size
     return number
 
@@ -35,11 +37,14 @@ def numbered(*parts: npt.NDArray[Any]) -> Ints:
     >>> numbered(np.array([7, 3, 7]), np.array([0, 0, 1])).tolist()
     [1, 0, 2]
     """
-    key = combined(*parts)
-    order = np.argsort(key)
-    number = np.empty(len(key), np.int64)
-    number[order] = np.cumsum(changes(key[order])) - 1
-    return number
+    return _ranks(combined(*parts))
+
+
+def _ranks(values: npt.NDArray[Any]) -> Ints:
+    order = np.argsort(values)
+    ranks = np.empty(len(values), np.int64)
+    ranks[order] = np.cumsum(changes(values[order])) - 1
+    return ranks
 
 
 def changes(*parts: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
