@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol, TypeVar, runtime_checkable
@@ -17,6 +17,7 @@ from scantrail.vocabulary.findings import Cause
 from scantrail.vocabulary.language import ENGLISH, Language
 
 T = TypeVar("T")
+D = TypeVar("D", bound="Detector")
 
 #: One row per claim of a detector: `row` of the event, `kind`, `score` above 0 and up to 100, a
 #: `reason` with actual values and limits, what was `expected`, the likeliest `cause`, a `runbook`
@@ -122,4 +123,26 @@ class Explainer(Detector, Protocol):
 
     def tell(self, journeys: Journeys, places: npt.NDArray[np.int64], /) -> list[Told]:
         """What to say of the events at these places of `linked`."""
+        ...
+
+
+class Ask(Protocol):
+    """Asks detectors for something; whatever one does, the others answer."""
+
+    def __call__(
+        self, detectors: Sequence[D], work: Callable[[D], T], events: int, /
+    ) -> list[T | None]:
+        """What `work`, about so many events, gives for each; None where there is no answer."""
+        ...
+
+
+class Cache(Protocol):
+    """Keeps what was computed, for as long as it likes: no call raises, anything may be gone."""
+
+    def get(self, keys: Sequence[bytes], /) -> list[bytes | None]:
+        """What is kept under each key; None where nothing is."""
+        ...
+
+    def put(self, values: Mapping[bytes, bytes], /) -> None:
+        """Keep values by key."""
         ...
