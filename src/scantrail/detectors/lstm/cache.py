@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from itertools import pairwise
+from math import prod
 from typing import Final
 
 import numpy as np
@@ -20,7 +21,6 @@ from scantrail.detectors.lstm.sequences import Sequences
 from scantrail.vocabulary.protocols import Cache
 
 Table = npt.NDArray[np.float32]
-Pair = tuple[Table, Table]
 
 _MOST_JOURNEYS: Final = 500  # of one call; a whole log is no repeated request
 
@@ -28,47 +28,42 @@ _MOST_JOURNEYS: Final = 500  # of one call; a whole log is no repeated request
 class CachedRuntime:
     """A runtime that remembers the scores of journeys.
 
-    Values are the two float32 tables of a journey, one after the other, little-endian.
+    A journey's value is `[n, 2, H]` little-endian float32: scores and what was expected, per event.
     """
 
     def __init__(self, runtime: Runtime, cache: Cache, version: str) -> None:
         """Remember by a cache, under keys that name this version."""
         self.runtime, self._cache = runtime, cache
         self._prefix = f"lstm:{version}:".encode()
+        self._shape = 2, len(runtime.spec.heads)
         self.hits = self.misses = 0
 
-    def scores(self, sequences: Sequences) -> Pair:
+    def scores(self, sequences: Sequences) -> tuple[Table, Table]:
         """As `Runtime.scores`."""
         if not 0 < len(sequences) <= _MOST_JOURNEYS:
             return self.runtime.scores(sequences)
         keys = [self._prefix + digest for digest in _digests(sequences)]
-        kept = zip(self._cache.get(keys), sequences.lengths.tolist(), strict=True)
-        found = [self._read(value, length) for value, length in kept]
-        missing = np.array([at for at, pair in enumerate(found) if pair is None], np.int64)
-        self.hits += len(keys) - len(missing)
+        sizes = (sequences.lengths * (4 * prod(self._shape))).tolist()
+        known = {
+            at: value
+            for at, (value, size) in enumerate(zip(self._cache.get(keys), sizes, strict=True))
+            if value is not None and len(value) == size
+        }
+        missing = [at for at in range(len(keys)) if at not in known]
+        self.hits += len(known)
         self.misses += len(missing)
-        if len(missing):
-            new: dict[bytes, bytes] = {}
-            for at, pair in zip(missing.tolist(), self._computed(sequences, missing), strict=True):
-                found[at] = pair
-                new[keys[at]] = b"".join(each.astype("<f4", copy=False).tobytes() for each in pair)
-            self._cache.put(new)
-        scores, expected = zip(*(pair for pair in found if pair is not None), strict=True)
-        return np.concatenate(scores), np.concatenate(expected)
+        if missing:
+            new = dict(zip(missing, self._computed(sequences, missing), strict=True))
+            self._cache.put({keys[at]: value for at, value in new.items()})
+            known |= new
+        every = b"".join([known[at] for at in range(len(keys))])
+        table = np.frombuffer(every, "<f4").reshape(-1, *self._shape)
+        return table[:, 0], table[:, 1]
 
-    def _computed(self, sequences: Sequences, items: npt.NDArray[np.int64]) -> list[Pair]:
-        some = sequences.take(items)
-        scores, expected = self.runtime.scores(some)
-        edges = some.offsets[1:-1]
-        return list(zip(np.split(scores, edges), np.split(expected, edges), strict=True))
-
-    def _read(self, value: bytes | None, length: int) -> Pair | None:
-        """A kept value, unless it is none of a journey of this length."""
-        heads = len(self.runtime.spec.heads)
-        if value is None or len(value) != 2 * length * heads * 4:
-            return None
-        scores, expected = np.frombuffer(value, "<f4").reshape(2, length, heads)
-        return scores, expected
+    def _computed(self, sequences: Sequences, items: list[int]) -> list[bytes]:
+        some = sequences.take(np.array(items, np.int64))
+        table = np.stack(self.runtime.scores(some), axis=1).astype("<f4", copy=False)
+        return [table[start:end].tobytes() for start, end in pairwise(some.offsets.tolist())]
 
 
 def _digests(sequences: Sequences) -> list[bytes]:
