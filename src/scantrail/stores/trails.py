@@ -222,7 +222,7 @@ class Trails:
             StoreError: The database can't be read.
         """
         with self._database.reading() as connection:
-            yield Turn(self._database, connection)
+            yield Turn(self._database, connection, self._noted)
 
     def answered(self, idempotency_key: str) -> tuple[bytes, bytes] | None:
         """What was asked (a digest) under a key and what was answered, if anything was."""
