@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import repeat
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,11 +26,14 @@ from scantrail.vocabulary.linked import Linked
 from scantrail.vocabulary.protocols import (
     FOUND,
     NO_CLAIMS,
+    Ask,
     Detector,
     Findings,
     Journeys,
 )
 
+D = TypeVar("D", bound=Detector)
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 _IDENTITY: Final = ("row", "event_id", "file_id", "epc_code")
@@ -84,23 +86,38 @@ def judge(
     return replace(decide(journeys, detectors, progress, manner), rejects=events.rejects)
 
 
+def ask_all(detectors: Sequence[D], work: Callable[[D], T], events: int) -> list[T | None]:
+    """Ask detectors (`vocabulary.protocols.Ask`), however long they take."""
+    attempt = partial(_attempt, work)
+    if events < _MANY:
+        return [attempt(one) for one in detectors]
+    with ThreadPoolExecutor(len(detectors) or 1) as pool:  # they compute outside of Python
+        return list(pool.map(attempt, detectors))
+
+
 def decide(
     journeys: Journeys,
     detectors: Sequence[Detector],
     progress: Progress = lambda _: None,
     manner: Manner = _PLAIN,
+    ask: Ask = ask_all,
 ) -> Report:
-    """Judge every event of journeys that `see` made; see `judge`. The report has no rejects."""
+    """Judge every event of journeys that `see` made; see `judge`. The report has no rejects.
+
+    `ask` is how detectors are asked; one without an answer never counts as clean.
+    """
     progress("detectors")
-    answers, degraded = _ask(detectors, journeys)
+    asked = ask(detectors, partial(_judged, journeys), len(journeys.columns))
+    answers = {one.name: answer for one, answer in zip(detectors, asked, strict=True)}
+    degraded = tuple(name for name, answer in answers.items() if answer is None)
 
     progress("verdicts")
     answered = {name: answer for name, answer in answers.items() if answer}
     combination, settings = manner.combination, manner.settings
     crowd = partial(_crowd, journeys.columns)
     decision = combine(answered, len(journeys.events), combination, settings, crowd)
-    asked = [one for one in detectors if one.name in answered]
-    claims = _claims(journeys, asked, decision, settings.high_rule)
+    able = [one for one in detectors if one.name in answered]
+    claims = _claims(journeys, able, decision, settings.high_rule, ask)
     scores = _scores(detectors, answers, len(journeys.events))
     if combination:
         scores[ML_COLUMN] = decision.combined
@@ -117,25 +134,16 @@ def see(events: pl.DataFrame, network: Network, language: Language = ENGLISH) ->
     return Journeys(linked, filled, codes, network.sites.names, language)
 
 
-def _ask(
-    detectors: Sequence[Detector], journeys: Journeys
-) -> tuple[dict[str, Findings | None], tuple[str, ...]]:
-    """Each detector's answer; None where it failed, which never counts as clean."""
-    if len(journeys.columns) < _MANY:
-        asked = [_answer(detector, journeys) for detector in detectors]
-    else:  # they mostly compute outside of Python, so threads gain
-        with ThreadPoolExecutor(len(detectors) or 1) as pool:
-            asked = list(pool.map(_answer, detectors, repeat(journeys)))
-    answers = {one.name: answer for one, answer in zip(detectors, asked, strict=True)}
-    return answers, tuple(name for name, answer in answers.items() if answer is None)
-
-
-def _answer(detector: Detector, journeys: Journeys) -> Findings | None:
+def _attempt(work: Callable[[D], T], detector: D) -> T | None:
     try:
-        return _checked(detector, detector.judge(journeys), journeys)
+        return work(detector)
     except Exception:  # noqa: BLE001 - whatever one raises, the others must still answer
         _log.exception("detector %s failed; the verdicts are degraded", detector.name)
         return None
+
+
+def _judged(journeys: Journeys, detector: Detector) -> Findings:
+    return _checked(detector, detector.judge(journeys), journeys)
 
 
 def _checked(detector: Detector, answer: Findings, journeys: Journeys) -> Findings:
@@ -156,20 +164,23 @@ def _crowd(linked: Linked, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int6
 
 
 def _claims(
-    journeys: Journeys, detectors: Sequence[Detector], decision: Decision, high_rule: float
+    journeys: Journeys,
+    detectors: Sequence[Detector],
+    decision: Decision,
+    high_rule: float,
+    ask: Ask,
 ) -> pl.DataFrame:
-    """Rules' claims, and what learned detectors say of the events that they raise an alarm for."""
+    """Rules' claims, and what learned detectors say of the events that they raise an alarm for.
+
+    The scores stand, whatever happens to the words.
+    """
     places = np.flatnonzero(decision.alarmed)
     if not len(places):
         return decision.claims
-    told = []
-    for one in detectors:
-        if not hasattr(one, "tell"):  # no `Explainer`; asking for the protocol itself is slow
-            continue
-        try:
-            told.append(one.tell(journeys, places))
-        except Exception:  # noqa: BLE001 - the scores stand, whatever happens to the words
-            _log.exception("detector %s has no words for what it found", one.name)
+    # no `Explainer` without `tell`; asking for the protocol itself is slow
+    able: Sequence[Any] = [one for one in detectors if hasattr(one, "tell")]
+    words = ask(able, lambda one: one.tell(journeys, places), len(journeys.columns))
+    told = [each for each in words if each is not None]
     rows = journeys.columns["row"][places]
     scores = decision.combined[places]
     models = model_claims(rows, scores, told, journeys.language)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
@@ -18,6 +18,7 @@ from scantrail.vocabulary.language import ENGLISH, Language
 from scantrail.vocabulary.linked import Linked
 
 T = TypeVar("T")
+D = TypeVar("D", bound="Detector")
 
 #: One row per claim of a detector: `row` of the event, `kind`, `score` above 0 and up to 100, a
 #: `reason` with actual values and limits, what was `expected`, the likeliest `cause`, a `runbook`
@@ -134,4 +135,26 @@ class Explainer(Detector, Protocol):
 
     def tell(self, journeys: Journeys, places: npt.NDArray[np.int64], /) -> list[Told]:
         """What to say of the events at these places of `Journeys.columns`."""
+        ...
+
+
+class Ask(Protocol):
+    """Asks detectors for something; whatever one does, the others answer."""
+
+    def __call__(
+        self, detectors: Sequence[D], work: Callable[[D], T], events: int, /
+    ) -> list[T | None]:
+        """What `work`, about so many events, gives for each; None where there is no answer."""
+        ...
+
+
+class Cache(Protocol):
+    """Keeps what was computed, for as long as it likes: no call raises, anything may be gone."""
+
+    def get(self, keys: Sequence[bytes], /) -> list[bytes | None]:
+        """What is kept under each key; None where nothing is."""
+        ...
+
+    def put(self, values: Mapping[bytes, bytes], /) -> None:
+        """Keep values by key."""
         ...

@@ -16,7 +16,7 @@ from scantrail.detectors.lstm.runtime import Runtime
 from scantrail.detectors.lstm.spec import NetworkSpec
 from scantrail.detectors.lstm.words import told
 from scantrail.features.coding import Vocabulary, code
-from scantrail.vocabulary.protocols import Findings, Journeys, Told
+from scantrail.vocabulary.protocols import Cache, Findings, Journeys, Told
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,7 +28,8 @@ class LstmDetector:
     """A trained network with its calibration.
 
     The ONNX session is made when first needed. A journey's first scan is judged by what is known
-    before it: its product. Scans in unknown steps get null: cannot say.
+    before it: its product. Scans in unknown steps get null: cannot say. Where there is a cache,
+    journeys that were scored before are not computed again.
     """
 
     known: Vocabulary
@@ -37,6 +38,7 @@ class LstmDetector:
     calibration: Calibration
     version: str
     name: str = field(default="lstm")
+    cache: Cache | None = field(default=None, compare=False)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -49,9 +51,11 @@ class LstmDetector:
         return Runtime(self.spec, self.network)
 
     @cached_property
-    def cached(self) -> CachedRuntime:
-        """The same, which remembers journeys."""
-        return CachedRuntime(self.runtime)
+    def cached(self) -> Runtime | CachedRuntime:
+        """The same, which remembers journeys if there is a cache."""
+        if self.cache is None:
+            return self.runtime
+        return CachedRuntime(self.runtime, self.cache, self.version)
 
     def raw(self, journeys: Journeys) -> Floats:
         """Surprise per event in nats, (n,) float64; NaN where it cannot say."""
