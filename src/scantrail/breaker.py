@@ -1,7 +1,7 @@
 """A circuit breaker: what keeps failing is left alone for a while, then tried by one call.
 
-Own code, as the libraries at hand either hold a lock for as long as a call lasts, read the wall
-clock, or let every waiting call through at the first trial.
+Own code of a screen: a call may hang for ever here, and another thread then says how it went, which
+decorators around a call, the form of most libraries for this, don't allow.
 """
 
 from __future__ import annotations
