@@ -59,7 +59,9 @@ def test_processes_count_together_by_redis(redis_url):
     asyncio.run(go())
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the loop ends first
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # the loop ends first
 @pytest.mark.parametrize("how", ["refuses", "hangs"])
 def test_a_redis_that_is_gone_costs_no_answer(how, caplog):
     with socket.socket() as server:
