@@ -15,12 +15,12 @@ _EXAMPLE: dict[str, Any] = {
     "id": "4f6d1c0a9b2e",
     "name": "gateway Busan",
     "scopes": ["detect"],
-    "state": "active",
+    "state": "revoked",
     "created": "2025-08-14T12:00:00+00:00",
     "expires": "2026-08-14T12:00:00+00:00",
-    "revoked": None,
+    "revoked": "2025-08-20T08:00:00+00:00",
     "used": "2025-08-16T22:47:39+00:00",
-    "replaces": None,
+    "replaces": "0a9b2e4f6d1c",
 }
 
 
