@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, ClassVar, Final
 
 from anyio import to_thread
-from fastapi import Request
+from fastapi import HTTPException, Request
 from fastapi.routing import APIRoute
 from starlette.types import Message, Receive, Send
 from starlette.types import Scope as Connection
@@ -35,12 +35,19 @@ class GuardedRoute(APIRoute):
 
     async def handle(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Let the caller in, or say why not."""
+        if scope["method"] not in (self.methods or ()):
+            raise HTTPException(405, headers={"Allow": ", ".join(self._allowed(scope))})
         gate: Gate = scope["app"].state.gate
         if self.needed is not Scope.ADMIN:
             _state(scope)["caller"] = await gate.admit(scope, self.needed)
             await super().handle(scope, receive, send)
             return
         await self._administer(gate, scope, receive, send)
+
+    def _allowed(self, scope: Connection) -> list[str]:
+        """The methods of all routes of this path."""
+        same = (r for r in scope["app"].routes if getattr(r, "path", None) == self.path)
+        return sorted({method for route in same for method in route.methods})
 
     async def _administer(
         self, gate: Gate, scope: Connection, receive: Receive, send: Send
