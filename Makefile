@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 TORCH := 2.13.0
 
-.PHONY: help install train dev run test check format bench experiments clean
+.PHONY: help install train dev run test check format audit bench experiments clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -41,8 +41,8 @@ train: $(VENV)/.train ## … and with what training needs
 
 dev: $(VENV)/.dev ## … and with what tests need
 
-run: install ## Start the service on 127.0.0.1:8000 with the demo chain
-	@$(BIN)/scantrail serve --port $(PORT)
+run: install ## Start the service for this machine alone, on 127.0.0.1:8000, with the demo chain
+	@$(BIN)/scantrail serve --insecure-local --port $(PORT)
 
 test: dev ## Run every test, with coverage
 	@$(BIN)/python -m pytest -n auto --cov --cov-report=term --cov-report=xml
@@ -57,6 +57,9 @@ check: dev ## Lint, types, import layers, doctests
 format: dev ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+audit: dev ## Look for known faults of what is installed (needs the advisory service)
+	@$(BIN)/python scripts/audit.py
 
 bench: dev ## Measure speed as ratios and write docs/benchmarks.md
 	$(BIN)/python benchmarks/run.py

@@ -18,7 +18,7 @@ from scantrail.wiring import engine
 
 def main() -> None:
     """Serve until killed."""
-    app = create_app(engine(read_settings()))
+    app = create_app(engine(read_settings()), insecure_local=True)
 
     @app.post("/echo")
     async def echo(request: Request) -> Response:

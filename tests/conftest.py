@@ -60,7 +60,9 @@ def call() -> Callable[[FastAPI], Call]:
         def send(method: str, path: str, **more: object) -> httpx.Response:
             async def go() -> httpx.Response:
                 transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-                async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+                async with httpx.AsyncClient(
+                    transport=transport, base_url="http://localhost"
+                ) as client:
                     return await client.request(method, path, **more)  # type: ignore[arg-type]
 
             return anyio.run(go)

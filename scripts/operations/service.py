@@ -42,9 +42,9 @@ class Service:
     def start(self) -> float:
         """Start it and wait until it answers; seconds that this took."""
         begin = time.perf_counter()
-        command = [Path(sys.executable).parent / "scantrail", "serve", "--port", str(self.port)]
+        program = str(Path(sys.executable).parent / "scantrail")
         self.process = subprocess.Popen(
-            [*map(str, command)],
+            [program, "serve", "--insecure-local", "--port", str(self.port)],
             env=self.environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

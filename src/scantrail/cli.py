@@ -1,4 +1,4 @@
-"""The command line: detect, train, evaluate, sites learn, simulate, serve."""
+"""The command line: detect, train, evaluate, sites learn, simulate, serve, keys, audit."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from scantrail.cli_keys import audit, keys_app
 from scantrail.errors import InputError, ScantrailError, SettingsError
 from scantrail.settings import read_settings
 
@@ -44,12 +45,13 @@ sites_app = typer.Typer(
     "scans.tsv --sites sites.csv --out network/",
 )
 app.add_typer(sites_app, name="sites")
+app.add_typer(keys_app, name="keys")
+app.command("audit")(audit)
 
 _stderr = Console(stderr=True, highlight=False)
 _FOUND: Final = 3  # exit code of `--fail-on`
 _ERROR: Final = 1
 _STOPPED: Final = 130  # as shells have it: 128 and the number of the signal
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
 class RuleProfile(StrEnum):
@@ -314,18 +316,17 @@ def serve(
 ) -> None:
     """Start the HTTP service.
 
-    There are no keys yet, so it listens on this machine only.
+    Callers need keys; the first start makes one for the administrator and prints it.
 
     [bold]Example:[/] scantrail serve --port 8000 --sites network/
     """
-    if host not in _LOOPBACK:
-        why = " with --insecure-local" if insecure_local else ", since it has no keys yet"
-        raise SettingsError(f"'{host}' is refused: the service listens on 127.0.0.1 only{why}")
     from scantrail import wiring
     from scantrail.serve import run
 
+    if insecure_local:
+        run.check_local(host)
     settings = read_settings(sites=str(sites) if sites else None, artifacts=artifacts)
-    run.serve(wiring.engine(settings), host, port)
+    run.serve(wiring.engine(settings), host, port, insecure_local=insecure_local)
 
 
 @app.command()

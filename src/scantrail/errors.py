@@ -31,3 +31,11 @@ class ArtifactError(ScantrailError):
 
 class StoreError(ScantrailError):
     """The database can't be reached, read or written."""
+
+
+class KeyRefused(ScantrailError):  # noqa: N818 - a refusal, no error of the service
+    """What a caller shows opens nothing: unknown, expired or revoked."""
+
+
+class UnknownKey(ScantrailError):  # noqa: N818 - likewise
+    """There is no such API key to change."""

@@ -18,6 +18,23 @@ from scantrail.stores.cache import CacheSettings
 PREFIX: Final = "SCANTRAIL_"
 
 
+class OidcSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whose bearer tokens are trusted (OpenID Connect)."""
+
+    issuer: str = ""  #: who signs; empty: nobody's tokens are taken
+    audience: str = ""  #: whom they must be made for
+    jwks: str = ""  #: URL (https) or file of the issuer's keys
+    algorithms: tuple[str, ...] = ("RS256", "ES256")  #: of signatures by private keys only
+    scope_claim: str = "scope"  #: where a token's scopes are; a path like realm_access.roles too
+    #: which words there stand for which scope
+    scopes: dict[str, str] = msgspec.field(
+        default_factory=lambda: {f"scantrail:{name}": name for name in ("detect", "read", "admin")}
+    )
+    leeway_seconds: float = 30.0  #: by which clocks may differ
+    refresh_seconds: float = 300.0  #: after which keys are fetched again
+    timeout_seconds: float = 3.0  #: for fetching them
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that can be set. Each field `x` is read from `SCANTRAIL_X`.
 
@@ -41,8 +58,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_waiting_events: int = 200_000  #: more that wait to be judged are answered with 503
     max_memory_mb: int = 4_096  #: while the process takes more, only one request is taken at a time
     budgets: Budgets = Budgets()  #: how long detectors may take
-    redis_url: str = ""  #: keeps predictions for several processes; empty: each keeps its own
     cache: CacheSettings = CacheSettings()
+    redis_url: str = ""  #: redis://…, where processes share what they can do without
+    rate_limit: str = "60000/minute"  #: calls of one key, or one address without; or none
+    failure_limit: str = "60/minute"  #: refusals (401) of one address; more are answered with 429
+    oidc: OidcSettings = OidcSettings()
+    hsts_seconds: int = 0  #: for which browsers shall use https only; 0: they aren't told
+    trusted_proxies: tuple[str, ...] = ()  #: addresses whose X-Forwarded-For is believed
     cors_origins: tuple[str, ...] = ()  #: origins that browsers may call from; none by default
 
 
@@ -85,8 +107,8 @@ def _put(values: dict[str, Any], path: list[str], text: str) -> None:
                 f"set {PREFIX}{'__'.join(path).upper()} and its like alone"
             )
         values = inner
-    lists = ("companies", "cors_origins", "lane_z_fast", "lane_z_slow", "lane_z_scores",
-             "missed_scores", "optional_tiers")  # fmt: skip
+    lists = ("algorithms", "companies", "cors_origins", "lane_z_fast", "lane_z_slow",
+             "lane_z_scores", "missed_scores", "optional_tiers", "trusted_proxies")  # fmt: skip
     values[name] = (
         [part.strip() for part in text.split(",") if part.strip()] if name in lists else text
     )

@@ -226,6 +226,9 @@ def _check_found(detector: Detector, findings: Findings, seen: Journeys) -> None
     assert not len(repeated), f"{name} says the same kind twice of row {repeated['row'][:1]}"
 
 
-def app_in_memory(engine: Engine) -> FastAPI:
-    """The service around an engine, with a database of its own that is gone with it."""
-    return create_app(engine, Stores(Database("sqlite://")))
+def app_in_memory(engine: Engine, *, insecure_local: bool = True) -> FastAPI:
+    """The service around an engine, with a database of its own that is gone with it.
+
+    By default it asks for no keys; call it as `http://localhost`.
+    """
+    return create_app(engine, Stores(Database("sqlite://")), insecure_local=insecure_local)

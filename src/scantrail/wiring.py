@@ -24,8 +24,10 @@ from scantrail.journeys import link
 from scantrail.lanes import Network, learn, read_network, write_network
 from scantrail.settings import Settings
 from scantrail.sites import Sites, no_sites, read_sites
+from scantrail.stores.audit import Audit
 from scantrail.stores.cache import InProcess
 from scantrail.stores.database import Database
+from scantrail.stores.keys import Keys
 from scantrail.stores.reports import Reports
 from scantrail.stores.trails import Trails
 from scantrail.vocabulary.events import Events, RawLog
@@ -299,6 +301,16 @@ class Stores:
     def reports(self) -> Reports:
         """Past detections, read back."""
         return Reports(self.database)
+
+    @cached_property
+    def keys(self) -> Keys:
+        """Who may call."""
+        return Keys(self.database)
+
+    @cached_property
+    def audit(self) -> Audit:
+        """What administrators did."""
+        return Audit(self.database)
 
     def close(self) -> None:
         """Let go of the database."""

@@ -559,12 +559,12 @@ def test_the_document_describes_every_answer(send):
     document = send("GET", "/openapi.json").json()
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            ok = operation["responses"]["200"]
+            [ok] = [said for code, said in operation["responses"].items() if code[0] == "2"]
             assert operation.get("description") or operation.get("summary"), path
             assert "schema" in ok["content"]["application/json"], path
             if method == "post":
                 assert "422" in operation["responses"], path
-                assert operation["requestBody"]["content"], path
+                assert path.endswith("/revoke") or operation["requestBody"]["content"], path
     assert "DetectionRequest" in document["components"]["schemas"]
 
 
@@ -577,7 +577,7 @@ def test_health_answers_while_a_large_request_is_judged(demo):
     async def go():
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(
-            transport=transport, base_url="http://t", timeout=60
+            transport=transport, base_url="http://localhost", timeout=60
         ) as client:
 
             async def large():

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -161,9 +162,7 @@ def test_quiet_says_nothing(run, demo):
          "error: chain is 'third'; it must be one of demo, second"),
         (["frobnicate"], "error: No such command 'frobnicate'; see 'scantrail --help'"),
         (["serve", "--host", "10.0.0.1", "--insecure-local"],
-         "error: '10.0.0.1' is refused: the service listens on 127.0.0.1 only with --insecure-local"),
-        (["serve", "--host", "0.0.0.0"],
-         "error: '0.0.0.0' is refused: the service listens on 127.0.0.1 only, since it has no keys yet"),
+         "error: '10.0.0.1' is refused: with --insecure-local the service listens on 127.0.0.1 only; leave --insecure-local out, and callers need keys"),
         (["simulate", "--epcs", "0", "--out", "x"],
          "error: Invalid value for '--epcs': Input should be greater than or equal to 1; see 'scantrail simulate --help'"),
     ],
@@ -182,26 +181,61 @@ def test_every_help_shows_an_example(run):
         assert "Example:" in told
 
 
-def test_the_service_starts_says_what_to_do_and_stops():
-    environ = os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "300"}
+@pytest.mark.parametrize(
+    ("words", "lines", "told"),
+    [
+        (["--insecure-local"], 5, "No keys are asked for, and only this machine is answered."),
+        ([], 5, "The first administrator's key, shown this once: sk_"),
+    ],
+)
+def test_the_service_starts_says_what_to_do_and_stops(tmp_path, words, lines, told):
+    environ = os.environ | {
+        "PYTHONUNBUFFERED": "1",
+        "COLUMNS": "300",
+        "SCANTRAIL_DATABASE_URL": f"sqlite:///{tmp_path / 'scantrail.sqlite'}",
+    }
     with subprocess.Popen(
-        [*RUN, "serve", "--port", "0"],
+        [*RUN, "serve", "--port", "0", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=environ,
     ) as server:
         assert server.stdout is not None
-        banner = [server.stdout.readline() for _ in range(4)]
+        banner = [server.stdout.readline() for _ in range(lines)]
         try:
-            assert "listens on http://127.0.0.1:" in banner[0]
-            done = subprocess.run(["bash", "-c", banner[3]], capture_output=True, check=False)
+            assert "listens on http://127.0.0.1:" in "".join(banner)
+            assert told in "".join(banner)
+            done = subprocess.run(["bash", "-c", banner[-1]], capture_output=True, check=False)
             if done.returncode != 127:  # curl is there
                 assert json.loads(done.stdout)["EventHistory"]
         finally:
             server.send_signal(signal.SIGINT)
         _, errors = server.communicate(timeout=20)
     assert "Traceback" not in errors
+
+
+def test_keys_are_made_shown_replaced_and_ended(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("SCANTRAIL_DATABASE_URL", f"sqlite:///{tmp_path / 'scantrail.sqlite'}")
+    assert run("keys", "list")[1] == "no key was ever made; 'scantrail keys create' makes one\n"
+    code, text, note = run("keys", "create", "gate [x]", "--scope", "detect", "--days", "3")
+    assert code == 0
+    assert re.fullmatch(r"sk_[0-9a-f]{12}_[A-Za-z0-9_-]{43}\n", text)  # alone, for scripts
+    key = text[3:15]
+    assert f"the key {key}; it is shown this once" in note
+    assert run("keys", "rotate", key, "--hours", "1")[1].startswith("sk_")
+    assert "opens nothing any more" in run("keys", "revoke", key)[2]
+    _, listed, _ = run("keys", "list")
+    assert re.search(rf"{key} +gate \[x\] +detect +revoked", listed)
+    assert re.search(r"gate \[x\] +detect +active", listed)
+    _, told, _ = run("audit")
+    assert [re.search(r"keys \w+", line)[0] for line in told.splitlines()[1:]] == [
+        "keys revoke", "keys rotate", "keys create",
+    ]  # fmt: skip
+    assert text.strip() not in told + listed
+    assert run("keys", "revoke", "0123456789ab")[2].strip() == (
+        "error: there is no key '0123456789ab'; 'scantrail keys list' shows all"
+    )
 
 
 # ------------------------------------------------------------------------------- bad input

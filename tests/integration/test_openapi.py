@@ -38,14 +38,14 @@ def history(send):
 @schema.parametrize()
 @settings(max_examples=5, deadline=None, derandomize=True, database=None)
 def test_whatever_is_asked_the_answer_is_as_described(case, history):
-    case.call_and_validate()
+    case.call_and_validate(base_url="http://localhost")
 
 
 @uploads.parametrize()
 @settings(max_examples=5, deadline=None, derandomize=True, database=None)
 def test_whatever_is_uploaded_the_answer_is_as_described(case, history):
     """Any file fits the description, but not any file is a log."""
-    case.call_and_validate(excluded_checks=[positive_data_acceptance])
+    case.call_and_validate(base_url="http://localhost", excluded_checks=[positive_data_acceptance])
 
 
 def test_every_answer_has_an_example_that_fits_its_schema():

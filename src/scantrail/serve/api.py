@@ -1,10 +1,12 @@
-"""The HTTP API: the endpoints that callers know, each with its answers described."""
+"""The HTTP API: the endpoints that callers know, for whom each is, and what goes wrong."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -14,39 +16,60 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 
-from scantrail.errors import ScantrailError, StoreError
+from scantrail.errors import ScantrailError, StoreError, UnknownKey
 from scantrail.serve import answers
+from scantrail.serve.admin import add_audit, add_keys
+from scantrail.serve.auth import needs
 from scantrail.serve.desk import Busy
 from scantrail.serve.detecting import add_detection
 from scantrail.serve.document import TAGS, describe, told
+from scantrail.serve.gate import Gate, Refused
+from scantrail.serve.limiting import Limits
 from scantrail.serve.records import RequestError
 from scantrail.serve.schemas import DetectionRequest, LegacyRequest
 from scantrail.serve.service import Service
+from scantrail.serve.shell import Shell
 from scantrail.serve.telling import add_manager, add_reports
+from scantrail.serve.tokens import Tokens
+from scantrail.settings import OidcSettings, Settings
+from scantrail.vocabulary.access import Scope
 from scantrail.wiring import Engine, Stores, stores
 
 _log = logging.getLogger(__name__)
-
 _RETRY_SECONDS: Final = 5  # when a store that failed may be back
+_KEEP_USES: Final = 60.0  # seconds between two notes of when keys were used
 
 
-def create_app(engine: Engine, opened: Stores | None = None) -> FastAPI:
+def create_app(
+    engine: Engine, opened: Stores | None = None, *, insecure_local: bool = False
+) -> FastAPI:
     """The service around an engine.
 
     Args:
         engine: Who judges.
         opened: What it keeps scans in; the configured database if None.
+        insecure_local: No keys are asked for; only who calls this machine by its own name is
+            answered. Let nobody else reach it.
 
     Raises:
         StoreError: The database can't be reached or used.
+        SettingsError: A rate, or whose tokens to trust, can't be used.
     """
-    service = Service(engine, opened or stores(engine.settings))
+    settings = engine.settings
+    limits = Limits(settings.rate_limit, settings.failure_limit, settings.redis_url)
+    tokens = Tokens(settings.oidc) if settings.oidc != OidcSettings() else None
+    service = Service(engine, opened or stores(settings))
+    gate = Gate(service.stores, limits, tokens, open_to_all=insecure_local)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.desk.open()
+        noting = asyncio.create_task(_keep_uses(gate))
         yield
+        noting.cancel()
         await anyio.to_thread.run_sync(service.desk.close)  # what was accepted is finished first
+        with suppress(StoreError):
+            await anyio.to_thread.run_sync(gate.keep_uses)
         if opened is None:
             service.stores.close()
 
@@ -57,23 +80,52 @@ def create_app(engine: Engine, opened: Stores | None = None) -> FastAPI:
         openapi_tags=TAGS,
         lifespan=lifespan,
     )
-    add_detection(app, service)
-    add_reports(app, service)
-    add_manager(app, service)
+    app.state.gate = gate
     _add_basics(app)
+    for scope, add in (
+        (Scope.DETECT, add_detection),
+        (Scope.READ, add_reports),
+        (Scope.READ, add_manager),
+        (Scope.ADMIN, partial(add_keys, gate=gate)),
+        (Scope.ADMIN, add_audit),  # and whatever is added later
+    ):
+        app.router.route_class = needs(scope)
+        add(app, service)
     describe(app, DetectionRequest, LegacyRequest)
+    _handle_errors(app)
+    _wrap(app, settings, local=insecure_local)
+    return app
+
+
+async def _keep_uses(gate: Gate) -> None:
+    while True:
+        await asyncio.sleep(_KEEP_USES)
+        try:
+            await anyio.to_thread.run_sync(gate.keep_uses)
+        except StoreError as error:
+            _log.warning("when keys were used can't be stored: %s", error)
+
+
+def _handle_errors(app: FastAPI) -> None:
+    app.add_exception_handler(Refused, _stopped)
     app.add_exception_handler(RequestError, _refused)
     app.add_exception_handler(Busy, _busy)
     app.add_exception_handler(StoreError, _down)
+    app.add_exception_handler(UnknownKey, _unknown)
     app.add_exception_handler(ScantrailError, _unusable)
-    if engine.settings.cors_origins:
+
+
+def _wrap(app: FastAPI, settings: Settings, *, local: bool) -> None:
+    """Put around it what looks after browsers."""
+    origins = settings.cors_origins
+    if origins:
         app.add_middleware(
             CORSMiddleware,
-            allow_origins=list(engine.settings.cors_origins),
+            allow_origins=list(origins),
             allow_methods=["GET", "POST"],
             allow_headers=["*"],
         )
-    return app
+    app.add_middleware(Shell, hsts_seconds=settings.hsts_seconds, local=local, origins=origins)
 
 
 def _add_basics(app: FastAPI) -> None:
@@ -91,6 +143,15 @@ def _add_basics(app: FastAPI) -> None:
             "docs": "/docs",
             "endpoints": sorted(app.openapi()["paths"]),
         }
+
+
+async def _stopped(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return JSONResponse({"detail": error.detail}, error.status, error.headers)
+
+
+async def _unknown(_: Request, error: Exception) -> Response:
+    return JSONResponse({"detail": str(error)}, 404)
 
 
 async def _refused(_: Request, error: Exception) -> Response:

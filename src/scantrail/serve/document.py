@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
+from scantrail.serve.auth import GuardedRoute
+from scantrail.serve.gate import Gate
 from scantrail.serve.schemas import Problem
 
 _DOWN: Final[dict[int | str, dict[str, Any]]] = {
@@ -26,8 +28,20 @@ TAGS: Final = [
     {"name": "detection", "description": "Judge scans."},
     {"name": "reports", "description": "Past detections, as many as the service keeps."},
     {"name": "manager", "description": "The chain, and what was seen on it."},
+    {"name": "admin", "description": "Who may call, and what administrators did."},
     {"name": "service", "description": "About the service itself."},
 ]
+
+
+_SCHEMES: Final[dict[str, Any]] = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key (`sk_…`), or a token of the identity provider.",
+    },
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+_PROBLEM: Final[dict[str, Any]] = {"schema": {"$ref": "#/components/schemas/Problem"}}
 
 
 def told(model: Any, summary: str, tag: str) -> dict[str, Any]:
@@ -47,8 +61,9 @@ def body_of(model: type[Any]) -> dict[str, Any]:
 
 
 def describe(app: FastAPI, *models: type[Any]) -> None:
-    """Put the models of hand-read bodies into the OpenAPI document."""
+    """Add to the OpenAPI document the models of hand-read bodies, and who may call what."""
     build = app.openapi
+    gate: Gate = app.state.gate
 
     def openapi() -> dict[str, Any]:
         document = build()
@@ -57,6 +72,25 @@ def describe(app: FastAPI, *models: type[Any]) -> None:
             schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas.update(schema.pop("$defs", {}))
             schemas[model.__name__] = schema
+        if not gate.open_to_all:
+            document["components"]["securitySchemes"] = _SCHEMES
+        for route in app.routes:
+            if isinstance(route, GuardedRoute):
+                for operation in document["paths"][route.path_format].values():
+                    _say_who(operation, route.needed, open_to_all=gate.open_to_all)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _say_who(operation: dict[str, Any], needed: str, *, open_to_all: bool) -> None:
+    said = {"429": "Too many requests of this caller; `Retry-After` says when to try again."}
+    if not open_to_all:
+        operation["security"] = [{"bearer": []}, {"key": []}]
+        said |= {
+            "401": "No key, or one that is unknown, expired or revoked.",
+            "403": f"The key lacks the scope `{needed}`.",
+        }
+    for status, why in said.items():
+        content = {"application/json": _PROBLEM}
+        operation["responses"][status] = {"description": why, "content": content}

@@ -162,9 +162,10 @@ API_KEYS: Final = sa.Table(
     sa.Column("expires_at", sa.BigInteger),
     sa.Column("revoked_at", sa.BigInteger),
     sa.Column("last_used_at", sa.BigInteger),
+    sa.Column("replaces", sa.Text),  # the key that it follows
 )
 
-#: Every act of an administrator, and every refusal of one.
+#: Every act of an administrator, and every refusal of one. `outcome`: begun, then how it ended.
 AUDIT: Final = sa.Table(
     "audit",
     METADATA,

@@ -12,12 +12,15 @@ from scantrail.settings import Settings
 from scantrail.wiring import DEMO, engine
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://[::1]:8000"])
-def test_the_banner_names_the_docs_and_a_curl_line_on_one_line(capsys, monkeypatch, url):
+@pytest.mark.parametrize(
+    ("host", "url"), [("127.0.0.1", "http://127.0.0.1:8000"), ("::1", "http://[::1]:8000")]
+)
+def test_the_banner_names_the_docs_and_a_curl_line_on_one_line(capsys, monkeypatch, host, url):
     monkeypatch.setenv("COLUMNS", "40")  # a narrow terminal must not break the line to copy
-    run._banner(url)
+    run._banner(host, 8000, None)
     assert capsys.readouterr().out.splitlines() == [
         f"scantrail listens on {url}  (Ctrl-C stops it)",
+        "No keys are asked for, and only this machine is answered.",
         f"API documentation: {url}/docs",
         "Score the bundled sample log:",
         f"  curl -s {url}/api/v1/barcode-anomaly-detect -H 'Content-Type: application/json' "
@@ -38,13 +41,17 @@ def test_it_says_where_it_listens_once_it_does(monkeypatch):
         listening.set()
 
     monkeypatch.setattr(run._Server, "startup", started)
-    monkeypatch.setattr(run, "_banner", told.append)
-    thread = threading.Thread(target=run.serve, args=(engine(Settings()), "127.0.0.1", 0))
+    monkeypatch.setattr(run, "_banner", lambda *words: told.append(words))
+    chain = engine(Settings(database_url="sqlite://"))
+    thread = threading.Thread(
+        target=run.serve, args=(chain, "127.0.0.1", 0), kwargs={"insecure_local": True}
+    )
     thread.start()
     try:
         assert listening.wait(20)
-        [url] = told
-        assert httpx.get(f"{url}/health").json()["status"] == "healthy"
+        [(host, port, key)] = told
+        assert key is None
+        assert httpx.get(f"http://{host}:{port}/health").json()["status"] == "healthy"
     finally:
         servers[0].should_exit = True
         thread.join(20)

@@ -11,7 +11,7 @@ from scantrail.errors import StoreError
 from scantrail.stores.database import Database, rows
 from scantrail.stores.tables import API_KEYS, METADATA, VERSION
 
-KEY = ("k1", "a key", b"\0" * 32, "read", 1, None, None, None)
+KEY = ("k1", "a key", b"\0" * 32, "read", 1, None, None, None, None)
 
 
 @pytest.fixture
