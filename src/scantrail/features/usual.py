@@ -211,7 +211,7 @@ class Usual:
         return np.where(lacking & (many > expected), np.maximum(nats, 0.0), 0.0)
 
     def clock_ahead(self, coded: Coded) -> Floats:
-        """Log odds, in nats, that the site's clock runs ahead; see `clocks.clock_ahead`."""
+        """Log odds, in nats, of scans by a clock that runs ahead; see `clocks.clock_ahead`."""
         middle, spread, count = self._time_table(coded)
         return clock_ahead(coded, self.hours, np.where(count >= 5, middle, np.nan), spread)
 
