@@ -2,11 +2,11 @@
 
 A clock that runs ahead shows in the hours of the day, and in trips that end later by as much. So
 does a day on which everything is late; but that passes. Per site a hidden Markov model has three
-kinds of state (`clock_states`): all is as usual; a slow day; a clock that is ahead. From scans up to
-the present it gives the odds of the last kind.
+kinds of state (`clock_states`): all is as usual; a slow day; a clock that is ahead. It gives the
+odds of the last kind from scans up to the present.
 
-On its first day a wrong clock looks like a slow day. Two days later it doesn't: so when an item is
-scanned again, the odds of its scan before are looked at once more, in the light of the days between.
+On its first day a wrong clock looks like a slow day, two days later it doesn't. So when an item is
+scanned again, the odds of its scan before are looked at once more, in the light of the days since.
 """
 
 from __future__ import annotations
@@ -57,8 +57,9 @@ def clock_ahead(coded: Coded, hours: Floats, middle: Floats, spread: Floats) -> 
     known = (coded.site > 0) & (last >= 0) & (coded.site[scans[last]] == coded.site)
     odds = np.where(known, by_hour.odds()[last], _NONE)
     before = _in_hindsight(coded, by_hour, np.where(known, by_hour.number[last], -1))
-    shares = np.log(coded.with_whom.here)
-    return np.maximum(odds - shares, before - shares[coded.with_whom.before])
+    shares: Floats = np.log(coded.with_whom.here)
+    most_likely: Floats = np.maximum(odds - shares, before - shares[coded.with_whom.before])
+    return most_likely
 
 
 def _in_hindsight(coded: Coded, by_hour: Hours, hour: Ints) -> Floats:

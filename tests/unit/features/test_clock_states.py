@@ -12,7 +12,6 @@ from scantrail.features.clock_states import SHIFTS, Hours, day_of, log_odds
 
 STATES = 1 + 2 * len(SHIFTS)
 AHEAD = slice(1 + len(SHIFTS), None)
-FLAG = np.ones((1, 1), np.bool_)
 chances = st.lists(st.floats(1e-6, 1.0), min_size=STATES, max_size=STATES)
 
 
@@ -29,16 +28,17 @@ def test_nothing_is_lost_as_time_passes(new_day):
 
 @given(chances, chances, st.booleans())
 def test_looking_back_is_passing_the_other_way_round(now, later, new_day):
-    state, told = np.array([now]), np.array([later])
-    forward = (clock_states._passed(state, FLAG == new_day) * told).sum()
-    backward = (state * clock_states._looked_back(told, FLAG == new_day)).sum()
+    state, told, flag = np.array([now]), np.array([later]), np.array([[new_day]])
+    forward = (clock_states._passed(state, flag) * told).sum()
+    backward = (state * clock_states._looked_back(told, flag)).sum()
     assert forward == pytest.approx(backward)
 
 
 def test_a_slow_day_ends_with_the_night_and_a_clock_stays_wrong():
     slow, ahead = np.eye(STATES)[[1]], np.eye(STATES)[[STATES - 1]]
-    assert clock_states._passed(slow, FLAG)[0, 1:6].sum() < 0.01
-    assert clock_states._passed(ahead, FLAG)[0, AHEAD].sum() > 0.9
+    night = np.array([[True]])
+    assert clock_states._passed(slow, night)[0, 1:6].sum() < 0.01
+    assert clock_states._passed(ahead, night)[0, AHEAD].sum() > 0.9
 
 
 def said(rng, hours):
