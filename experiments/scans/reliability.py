@@ -32,7 +32,7 @@ VOICES: Final = {
     "svmOutlierScore": "one-class SVM",
     "mlCombinedScore": "models together",
 }
-LEVELS: Final = np.linspace(0, 100, 101)[5:]
+LEVELS: Final = np.linspace(5, 100, 39)
 TOLD: Final = (25.0, 50.0, 65.0, 75.0, 100.0)
 BUDGETS: Final = (1.0, 3.0, 10.0, 30.0)
 BINS: Final = np.array([0.0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100.001])
@@ -108,7 +108,7 @@ def promised(levels: Floats) -> Floats:
 def draw(logs: dict[str, list[Log]], path: Path) -> None:
     """Three panels side by side."""
     mpl.rcParams |= {"svg.hashsalt": "scantrail", "font.size": 9, "axes.grid": True,
-                     "grid.alpha": 0.3, "svg.fonttype": "path"}  # fmt: skip
+                     "grid.alpha": 0.3, "svg.fonttype": "none"}  # fmt: skip
     figure, (items, events, shares) = plt.subplots(1, 3, figsize=(12, 4.2), layout="constrained")
     _rates(items, logs, of_events=False)
     items.set(title="False alarms per item", xlabel="promised share of honest items",
@@ -155,7 +155,7 @@ def _confidence(axes: Axes, logs: dict[str, list[Log]]) -> None:
     axes.set(title="What a confidence means", xlim=(0, 100), ylim=(-0.03, 1.18))
     axes.set(xlabel="highest finalConfidence of the item", ylabel="share of items anomalous")
     axes.set_yticks(np.linspace(0, 1, 6))
-    axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(0.0, 0.87))
+    axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncol=2, frameon=False)
 
 
 def by_confidence(runs: list[Log]) -> tuple[npt.NDArray[np.int64], Floats, Floats, Floats]:
@@ -168,7 +168,7 @@ def by_confidence(runs: list[Log]) -> tuple[npt.NDArray[np.int64], Floats, Float
     share, z = np.where(count > 0, hits / n, np.nan), 1.96
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    return count, share, middle - half, middle + half
+    return count, share, np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)
 
 
 def at_prevalence(share: Floats, runs: list[Log], rate: float) -> Floats:
