@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -29,7 +30,8 @@ _MOST: Final = 12.0  # nats that the scans of one hour can say
 _NEVER: Final = 1e-12  # no state is ever ruled out
 _LEAST: Final = 1e-200  # the smallest chance that still has a logarithm
 _STATES: Final = 1 + 2 * len(SHIFTS)  # right, slow by each shift, ahead by each shift
-_SPLIT: Final = (1, 1 + len(SHIFTS))
+_LATE: Final = slice(1, 1 + len(SHIFTS))
+_AHEAD: Final = slice(1 + len(SHIFTS), _STATES)
 
 
 def day_of(hour: Ints) -> Ints:
@@ -39,9 +41,9 @@ def day_of(hour: Ints) -> Ints:
 
 def log_odds(logs: Floats) -> Floats:
     """Log odds of a clock that is ahead, (n,), from (n, states) logarithms of chances."""
-    usual, slow, ahead = np.split(logs, _SPLIT, axis=1)
-    late = np.logaddexp.reduce(slow, axis=1)
-    odds: Floats = np.logaddexp.reduce(ahead, axis=1) - np.logaddexp(usual[:, 0], late)
+    late = np.logaddexp.reduce(logs[:, _LATE], axis=1)
+    ahead = np.logaddexp.reduce(logs[:, _AHEAD], axis=1)
+    odds: Floats = ahead - np.logaddexp(logs[:, 0], late)
     return odds
 
 
@@ -155,7 +157,8 @@ class Hours:
 def _by(rank: Ints) -> list[Ints]:
     """Places of each rank, from 0 on."""
     order = np.argsort(rank, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(rank[order])) + 1)
+    edges = np.append(np.flatnonzero(np.diff(rank[order], prepend=-1)), len(order)).tolist()
+    return [order[start:end] for start, end in pairwise(edges)]
 
 
 def _weights(late: Floats) -> Floats:
@@ -165,27 +168,27 @@ def _weights(late: Floats) -> Floats:
 
 def _passed(state: Floats, new_day: Flags) -> Floats:
     """Chances after time has passed; slow days end with the day, clocks change overnight."""
-    usual, slow, ahead = np.split(state, _SPLIT, axis=1)
+    slow = state[:, _LATE]
     over = np.where(new_day, slow.sum(axis=1, keepdims=True), 0.0)
-    mended = np.where(new_day, _MENDED, 0.0) * ahead
-    free = usual + over
+    mended = np.where(new_day, _MENDED, 0.0) * state[:, _AHEAD]
+    free = state[:, :1] + over
     breaks = np.where(new_day, _BREAKS, 0.0) * free
     becomes_slow = _SLOW * free
-    return np.hstack([
-        free - breaks - becomes_slow + mended.sum(axis=1, keepdims=True),
-        np.where(new_day, 0.0, slow) + becomes_slow / len(SHIFTS),
-        ahead - mended + breaks / len(SHIFTS),
-    ])  # fmt: skip
+    after = np.empty_like(state)
+    after[:, :1] = free - breaks - becomes_slow + mended.sum(axis=1, keepdims=True)
+    after[:, _LATE] = np.where(new_day, 0.0, slow) + becomes_slow / len(SHIFTS)
+    after[:, _AHEAD] = state[:, _AHEAD] - mended + breaks / len(SHIFTS)
+    return after
 
 
 def _looked_back(later: Floats, new_day: Flags) -> Floats:
     """How likely later scans are before time has passed: `_passed` the other way round."""
-    usual, slow, ahead = np.split(later, _SPLIT, axis=1)
+    usual, slow, ahead = later[:, :1], later[:, _LATE], later[:, _AHEAD]
     breaks, mended = np.where(new_day, _BREAKS, 0.0), np.where(new_day, _MENDED, 0.0)
     free = (1 - breaks - _SLOW) * usual
     free += breaks * ahead.mean(axis=1, keepdims=True) + _SLOW * slow.mean(axis=1, keepdims=True)
-    return np.hstack([
-        free,
-        np.where(new_day, free, slow),
-        (1 - mended) * ahead + mended * usual,
-    ])  # fmt: skip
+    earlier = np.empty_like(later)
+    earlier[:, :1] = free
+    earlier[:, _LATE] = np.where(new_day, free, slow)
+    earlier[:, _AHEAD] = (1 - mended) * ahead + mended * usual
+    return earlier
