@@ -20,7 +20,7 @@ from scantrail.evaluation import Evaluation, evaluate
 from scantrail.simulate import SimulationConfig
 from scantrail.simulate.anomalies.catalog import KINDS
 
-TRAIN_ITEMS: Final = 50_000
+TRAIN_ITEMS: Final = 30_000
 TESTS: Final = TEST_SEEDS[:2]
 SHARES: Final = (0.0, 0.01, 0.02, 0.05, 0.3)
 #: Anomalies of which rules see nothing.
