@@ -152,10 +152,10 @@ def _confidence(axes: Axes, logs: dict[str, list[Log]]) -> None:
                   label=f"{chain} chain, weighed as if {RARER:.0%} were")  # fmt: skip
         for x, n in zip(middle, count, strict=True):
             axes.text(x, 1.03 + 0.07 * place, f"{n:,}", color=colour, fontsize=5.5, ha="center")
-    axes.set(title="What a confidence means", xlim=(0, 100), ylim=(-0.03, 1.18))
+    axes.set(title="What a confidence means", xlim=(-4, 104), ylim=(-0.03, 1.18))
     axes.set(xlabel="highest finalConfidence of the item", ylabel="share of items anomalous")
     axes.set_yticks(np.linspace(0, 1, 6))
-    axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncol=2, frameon=False)
+    axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(0.0, 0.8))
 
 
 def by_confidence(runs: list[Log]) -> tuple[npt.NDArray[np.int64], Floats, Floats, Floats]:
