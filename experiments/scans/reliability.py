@@ -147,15 +147,16 @@ def _confidence(axes: Axes, logs: dict[str, list[Log]]) -> None:
         bars = [np.maximum(share - low, 0), np.maximum(high - share, 0)]
         colour = _COLOURS[chain]
         axes.errorbar(middle, share, bars, fmt="o", color=colour, ms=4, lw=1, capsize=2,
-                      label=f"{chain} chain, {PREVALENCE:.0%} anomalous")  # fmt: skip
+                      label=f"{chain}, {PREVALENCE:.0%} anomalous")  # fmt: skip
         axes.plot(middle, at_prevalence(share, runs, RARER), "x", color=colour, ms=5,
-                  label=f"{chain} chain, weighed as if {RARER:.0%} were")  # fmt: skip
+                  label=f"{chain}, as if {RARER:.0%} were")  # fmt: skip
         for x, n in zip(middle, count, strict=True):
-            axes.text(x, 1.03 + 0.07 * place, f"{n:,}", color=colour, fontsize=5.5, ha="center")
+            many = f"{n:,}" if n < 10_000 else f"{n / 1000:.0f}k"
+            axes.text(x, 1.04 + 0.06 * place, many, color=colour, fontsize=6, ha="center")
     axes.set(title="What a confidence means", xlim=(-4, 104), ylim=(-0.03, 1.18))
     axes.set(xlabel="highest finalConfidence of the item", ylabel="share of items anomalous")
     axes.set_yticks(np.linspace(0, 1, 6))
-    axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(0.0, 0.8))
+    axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(0.0, 0.75))
 
 
 def by_confidence(runs: list[Log]) -> tuple[npt.NDArray[np.int64], Floats, Floats, Floats]:
