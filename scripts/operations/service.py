@@ -1,4 +1,4 @@
-"""A service of one's own to try things on: started as a user would, called over HTTP, ended by pid."""
+"""A service of one's own to try things on: started as a user would, called over HTTP."""
 
 from __future__ import annotations
 
@@ -30,9 +30,7 @@ class Service:
     def __init__(self, database_url: str, **settings: str) -> None:
         """Choose a port; `start` starts it. Settings are named as in the environment."""
         self.environment = os.environ | {"SCANTRAIL_DATABASE_URL": database_url} | settings
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -94,6 +92,13 @@ class Service:
             connection.close()
 
 
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def records(scans: Iterable[Mapping[str, Any]]) -> bytes:
     """A request's body."""
     return json.dumps({"data": list(scans)}).encode()
@@ -102,13 +107,14 @@ def records(scans: Iterable[Mapping[str, Any]]) -> bytes:
 def scan(number: int, item: int, step: int = 0, run: int = 0) -> dict[str, Any]:
     """A scan of the demo chain: of the item of that number, at that step of an honest journey."""
     place, words, day = _JOURNEY[step]
+    clock = f"{9 + item // 3600 % 9:02d}:{item // 60 % 60:02d}:{item % 60:02d}"
     return {
         "event_id": number,
         "epc_code": f"001.8804823.1293291.{run % 1_000_000:06d}.20250701.{item:09d}",
         "location_id": place,
         "business_step": words,
         "event_type": words,
-        "event_time": f"2025-08-{day:02d} {9 + item // 3600 % 9:02d}:{item // 60 % 60:02d}:{item % 60:02d}",
+        "event_time": f"2025-08-{day:02d} {clock}",
         "file_id": 1,
     }
 

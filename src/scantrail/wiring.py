@@ -16,7 +16,7 @@ from scantrail import pipeline
 from scantrail.artifact import Artifact, read_artifact, read_card
 from scantrail.detectors.catalog import PROFILES
 from scantrail.detectors.rule_set import RuleSet
-from scantrail.errors import SitesError, TrainingError
+from scantrail.errors import SettingsError, SitesError, TrainingError
 from scantrail.gaps import fill_gaps
 from scantrail.ingest.catalog import read_log
 from scantrail.ingest.quality import standardise
@@ -24,13 +24,14 @@ from scantrail.journeys import link
 from scantrail.lanes import Network, learn, read_network, write_network
 from scantrail.settings import Settings
 from scantrail.sites import Sites, no_sites, read_sites
+from scantrail.stores.cache import InProcess
 from scantrail.stores.database import Database
 from scantrail.stores.reports import Reports
 from scantrail.stores.trails import Trails
 from scantrail.vocabulary.events import Events, RawLog
 from scantrail.vocabulary.findings import Report
 from scantrail.vocabulary.language import ENGLISH, LANGUAGES
-from scantrail.vocabulary.protocols import Detector, Journeys
+from scantrail.vocabulary.protocols import Ask, Cache, Detector, Journeys
 
 #: The bundled demo chain.
 DEMO: Final = Path(str(files("scantrail") / "data" / "demo"))
@@ -104,13 +105,18 @@ class Engine:
         return report if history is None else _of(report, len(history.frame))
 
     def judge_journeys(
-        self, events: pl.DataFrame, profile: str | None = None, *, ml: bool = True
+        self,
+        events: pl.DataFrame,
+        profile: str | None = None,
+        *,
+        ml: bool = True,
+        ask: Ask = pipeline.ask_all,
     ) -> tuple[Report, Journeys]:
         """What detectors say of events (see `judge`), and the journeys that they saw."""
         manner = self._manner(profile or self.settings.rules, ml=ml)
         journeys = pipeline.see(events, self.network, manner.language)
         detectors = self.detectors(profile, ml=ml)
-        return pipeline.decide(journeys, detectors, manner=manner), journeys
+        return pipeline.decide(journeys, detectors, manner=manner, ask=ask), journeys
 
     def _manner(self, profile: str, *, ml: bool) -> pipeline.Manner:
         """How verdicts are made; the earlier service spoke English only."""
@@ -125,9 +131,8 @@ class Engine:
 
     def learned_from(self, events: Events) -> Engine:
         """An engine whose lanes, and whose companies if none are configured, are this log's."""
-        network = learn(
-            link(fill_gaps(events.frame, self.network.sites), self.network)[0], self.network.sites
-        )
+        linked, _ = link(fill_gaps(events.frame, self.network.sites), self.network)
+        network = learn(linked.frame, self.network.sites)
         thresholds = self.settings.thresholds
         if not thresholds.companies:
             thresholds = msgspec.structs.replace(thresholds, companies=companies_of(events.frame))
@@ -193,11 +198,30 @@ def artifact_of(settings: Settings) -> Artifact | None:
 
     Raises:
         ArtifactError: The artifact can't be used.
+        SettingsError: The configured cache can't be used.
     """
     if settings.artifacts == "none" or not (settings.artifacts or not settings.sites):
         return None
     folder = settings.artifacts or DEMO_ARTIFACT
-    return read_artifact(DEMO_ARTIFACT if folder == "demo" else Path(folder))
+    artifact = read_artifact(DEMO_ARTIFACT if folder == "demo" else Path(folder))
+    return replace(artifact, lstm=replace(artifact.lstm, cache=cache_of(settings)))
+
+
+def cache_of(settings: Settings) -> Cache | None:
+    """What keeps predictions: Redis if it is configured, else this process, if it may.
+
+    Raises:
+        SettingsError: The URL of Redis can't be used, or the extra `redis` is not installed.
+    """
+    if not settings.redis_url:
+        return InProcess(settings.cache.mb * 2**20) if settings.cache.mb else None
+    try:
+        from scantrail.stores.redis import Redis
+    except ImportError as error:
+        raise SettingsError(
+            "redis_url is set, but its client is not installed: pip install 'scantrail[redis]'"
+        ) from error
+    return Redis(settings.redis_url, settings.cache)
 
 
 def write_learned(learned: Engine, folder: Path) -> None:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from scantrail.features.clock_states import SHIFTS, Hours, day_of
 from scantrail.features.coding import Coded
+from scantrail.features.groups import changes
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -34,7 +35,21 @@ _NIGHTS: Final = 2  # after which more days hardly change the odds
 _NONE: Final = -27.0  # log odds where nothing speaks for a wrong clock
 
 
-def clock_ahead(coded: Coded, hours: Floats, middle: Floats, spread: Floats) -> Floats:
+def hour_logs(hours: Floats) -> Floats:
+    """Log of the share of each hour of the day, neighbours helping, of the same shape.
+
+    Args:
+        hours: (sites + 1, steps, 24) batches of history by local hour.
+    """
+    near = 0.5 * hours + 0.25 * (np.roll(hours, 1, -1) + np.roll(hours, -1, -1))
+    pooled = near.sum(axis=0) + 0.02
+    pooled /= pooled.sum(axis=1, keepdims=True)
+    shares = (near + _BELIEF * pooled) / (near.sum(axis=2, keepdims=True) + _BELIEF)
+    logs: Floats = np.log((1 - _ODD_HOUR) * shares + _ODD_HOUR / 24)
+    return logs
+
+
+def clock_ahead(coded: Coded, logs: Floats, middle: Floats, spread: Floats) -> Floats:
     """Log odds, in nats, that an event was scanned by a clock that runs ahead, (n,).
 
     Or that the item's move before was, if the days since then tell. Shared among those that were
@@ -42,14 +57,14 @@ def clock_ahead(coded: Coded, hours: Floats, middle: Floats, spread: Floats) -> 
 
     Args:
         coded: The events.
-        hours: (sites + 1, steps, 24) batches of history by local hour.
+        logs: What `hour_logs` gave for history.
         middle: (n,) usual log hours since the previous move; NaN where none are.
         spread: (n,) their spread.
     """
     scans = _scans(coded)
     if not len(scans):
         return np.full(len(coded), _NONE)
-    said = _hour_ratios(coded, scans, hours) + _trip_ratios(coded, scans, middle, spread)
+    said = _hour_ratios(coded, scans, logs) + _trip_ratios(coded, scans, middle, spread)
     most = np.where(coded.with_whom.here[scans] > 1, _MOST, _MOST_ALONE)[:, None]
     said = np.clip(said, -most, most)
     by_hour = Hours(coded.site[scans], coded.local[scans] // 3600, said)
@@ -91,7 +106,7 @@ def _scans(coded: Coded) -> Ints:
     ways = coded.step[whom.before[moves]], whom.hours[moves]
     keys = (*ways, -whom.alike[moves], whom.group[moves])
     most_first = moves[np.lexsort(keys)]
-    batch: Ints = most_first[np.diff(whom.group[most_first], prepend=-1) != 0]
+    batch: Ints = most_first[changes(whom.group[most_first])]
     moments = (whom.hours[batch], coded.step[batch], _moment(coded, batch))
     return batch[np.lexsort(moments)]
 
@@ -102,13 +117,8 @@ def _moment(coded: Coded, at: Ints | slice) -> Ints:
     return moment
 
 
-def _hour_ratios(coded: Coded, at: Ints, hours: Floats) -> Floats:
+def _hour_ratios(coded: Coded, at: Ints, logs: Floats) -> Floats:
     """(scans, shifts) log-likelihood ratios of the hour of day, shifted against not."""
-    near = 0.5 * hours + 0.25 * (np.roll(hours, 1, -1) + np.roll(hours, -1, -1))
-    pooled = near.sum(axis=0) + 0.02
-    pooled /= pooled.sum(axis=1, keepdims=True)
-    shares = (near + _BELIEF * pooled) / (near.sum(axis=2, keepdims=True) + _BELIEF)
-    logs = np.log((1 - _ODD_HOUR) * shares + _ODD_HOUR / 24)
     site, step, hour = coded.site[at], coded.step[at], coded.clock[at] % 24
     shifted = logs[site[:, None], step[:, None], (hour[:, None] - SHIFTS) % 24]
     ratios: Floats = shifted - logs[site, step, hour][:, None]

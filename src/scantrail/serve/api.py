@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
 import anyio.to_thread
 from fastapi import FastAPI, Request, Response
@@ -24,7 +25,9 @@ from scantrail.serve.service import Service
 from scantrail.serve.telling import add_manager, add_reports
 from scantrail.wiring import Engine, Stores, stores
 
-_RETRY_SECONDS = 5  # when a store that failed may be back
+_log = logging.getLogger(__name__)
+
+_RETRY_SECONDS: Final = 5  # when a store that failed may be back
 
 
 def create_app(engine: Engine, opened: Stores | None = None) -> FastAPI:
@@ -106,4 +109,6 @@ async def _busy(_: Request, error: Exception) -> Response:
 
 
 async def _down(_: Request, error: Exception) -> Response:
-    return JSONResponse({"detail": str(error)}, 503, {"Retry-After": str(_RETRY_SECONDS)})
+    _log.error("%s", error)  # where the store is, is not the caller's business
+    message = "the store can't be used at present; nothing of this request was kept, try again"
+    return JSONResponse({"detail": message}, 503, {"Retry-After": str(_RETRY_SECONDS)})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from scantrail.stores.database import Database, rows
 from scantrail.stores.tables import EVENTS as SCANS
-from scantrail.stores.tables import ITEMS, JUDGEMENTS, REPORTS, VERDICTS
+from scantrail.stores.tables import ITEMS, REPORTS, VERDICTS
 from scantrail.vocabulary.events import EVENTS
 
 _NOTE: Final = sa.text(  # both databases know these words
@@ -98,9 +98,10 @@ class NewReport(msgspec.Struct, frozen=True, kw_only=True):
 class Turn:
     """One transaction in which items are judged; nobody else judges them meanwhile."""
 
-    def __init__(self, database: Database, connection: sa.Connection) -> None:
-        """Begin; `Trails.turn` does it."""
+    def __init__(self, database: Database, connection: sa.Connection, noted: set[bytes]) -> None:
+        """Begin; `Trails.turn` does it. `noted`: judgements that are stored."""
         self._database, self._connection = database, connection
+        self.noted = noted
 
     def journeys(self, items: Sequence[str]) -> Known:
         """All scans of these items that belong to journeys."""
@@ -140,9 +141,9 @@ class Turn:
 
     def add_judgement(self, digest: bytes, made_by: str) -> None:
         """Note by what is judged, once."""
-        known = sa.select(JUDGEMENTS.c.digest).where(JUDGEMENTS.c.digest == digest)
-        if self._connection.execute(known).first() is None:
+        if digest not in self.noted:
             self._connection.execute(_NOTE, {"digest": digest, "made_by": made_by})
+            self.noted = self.noted | {digest}
 
     def add_report(self, report: NewReport) -> int:
         """Store a report and return its id."""
@@ -165,14 +166,19 @@ class Turn:
         """Store verdicts; each has the columns of `tables.VERDICTS` in order."""
         rows(self._connection, VERDICTS, verdicts)
 
-    def put_items(self, items: Sequence[tuple[Any, ...]]) -> None:
-        """Store where items stand now; each has the columns of `tables.ITEMS` in order."""
-        if items:
+    def put_items(self, items: Sequence[tuple[Any, ...]], known: Collection[str]) -> None:
+        """Store where items stand now; each has the columns of `tables.ITEMS` in order.
+
+        Args:
+            items: The items.
+            known: Those that were there before.
+        """
+        if known:
             self._connection.execute(
                 sa.delete(ITEMS).where(self._database.among(ITEMS.c.item, "items")),
-                {"items": self._database.many([item[0] for item in items])},
+                {"items": self._database.many(list(known))},
             )
-            rows(self._connection, ITEMS, items)
+        rows(self._connection, ITEMS, items)
 
     def _known(self, which: sa.ColumnElement[bool], items: Sequence[str]) -> Known:
         if not items:
@@ -188,6 +194,7 @@ class Trails:
     def __init__(self, database: Database) -> None:
         """Keep it in a database."""
         self._database = database
+        self._noted: set[bytes] = set()
 
     @contextmanager
     def turn(self, items: Iterable[str]) -> Iterator[Turn]:
@@ -203,7 +210,19 @@ class Trails:
                     _LOCK_SPACE, sa.func.unnest(sa.cast(groups, sa.ARRAY(sa.Integer)))
                 )
                 connection.execute(sa.select(lock))
-            yield Turn(self._database, connection)
+            turn = Turn(self._database, connection, self._noted)
+            yield turn
+        self._noted = turn.noted
+
+    @contextmanager
+    def look(self) -> Iterator[Turn]:
+        """What is known now; for reading only, as others may go on meanwhile.
+
+        Raises:
+            StoreError: The database can't be read.
+        """
+        with self._database.reading() as connection:
+            yield Turn(self._database, connection, self._noted)
 
     def answered(self, idempotency_key: str) -> tuple[bytes, bytes] | None:
         """What was asked (a digest) under a key and what was answered, if anything was."""
