@@ -17,6 +17,8 @@ PAGE = Path("docs/experiments.md")
 #: Section of the page to the script that writes it and the option that names its data.
 SECTIONS = {
     "scans": (HERE / "scans" / "run.py", None),
+    "reliability": (HERE / "scans" / "reliability.py", None),
+    "contamination": (HERE / "scans" / "contamination.py", None),
     "event-logs": (HERE / "event_logs" / "run.py", "logs"),
     "one-class": (HERE / "one_class" / "run.py", "sets"),
 }

@@ -23,6 +23,7 @@ from scantrail.settings import read_settings
 from scantrail.simulate import SimulationConfig, simulate, write
 from scantrail.simulate.anomalies.catalog import KINDS
 from scantrail.vocabulary.events import Events
+from scantrail.vocabulary.protocols import Detector, Findings, Journeys
 
 CHAINS = ("demo", "second")
 TRAIN_SEED, TRAIN_ITEMS, CONTAMINATION = 901, 100_000, 0.01
@@ -45,17 +46,29 @@ def main() -> None:
 
 def log(work: Path, chain: str, seed: int, items: int, rate: float) -> Path:
     """A simulated log, made if need be."""
-    folder = work / f"{chain}-{seed}-{items}-{rate}"
+    return made(work / f"{chain}-{seed}-{items}-{rate}", SimulationConfig(items, seed, chain, rate))
+
+
+def made(folder: Path, config: SimulationConfig) -> Path:
+    """The folder, with a simulated log in it."""
     if not (folder / "labels.csv").is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        write(simulate(SimulationConfig(items, seed, chain, rate)), folder)
+        write(simulate(config), folder)
     return folder
 
 
 def trained(work: Path, chain: str) -> tuple[wiring.Engine, Events]:
     """The engine with what was learned from the training log, trained if need be."""
     folder = log(work, chain, TRAIN_SEED, TRAIN_ITEMS, CONTAMINATION)
-    network, artifact = work / f"{chain}-network", work / f"{chain}-artifact"
+    return trained_on(folder, work / f"{chain}-network", work / f"{chain}-artifact")
+
+
+def trained_on(folder: Path, network: Path, artifact: Path) -> tuple[wiring.Engine, Events]:
+    """The engine with what was learned from a log, and the log.
+
+    Raises:
+        TrainingError: Nothing can be learned from it.
+    """
     bare = read_settings({}, sites=str(folder / "sites.csv"), artifacts="none")
     engine = wiring.engine(bare)
     events = wiring.read_events(folder / "scans.tsv", bare, engine.network.sites)
@@ -73,6 +86,20 @@ def _progress(what: str, share: float) -> None:
     print(f"{share:4.0%} {what}", flush=True)
 
 
+class Once:
+    """A detector that thinks once about a log: asked again, it repeats its answer."""
+
+    def __init__(self, detector: Detector) -> None:
+        self.name, self.version, self.columns = detector.name, detector.version, detector.columns
+        self._detector = detector
+        self._answer: Findings | None = None
+
+    def judge(self, journeys: Journeys) -> Findings:
+        """What the detector says of the first log that it was asked about."""
+        self._answer = self._answer or self._detector.judge(journeys)
+        return self._answer
+
+
 def measure(chain: str, work: Path) -> Iterator[dict[float, Evaluation]]:
     """Evaluations of one chain, per test seed and budget."""
     engine, events = trained(work, chain)
@@ -82,22 +109,34 @@ def measure(chain: str, work: Path) -> Iterator[dict[float, Evaluation]]:
         test = wiring.read_events(folder / "scans.tsv", engine.settings, engine.network.sites)
         journeys = see(test.frame, engine.network)
         order = np.argsort(journeys.linked["row"].to_numpy(), kind="stable")
-        verdicts = output.verdict_table(engine.judge(test)).with_columns(
-            pl.Series("baseline", plain.score(journeys)[order]),
-            *(_without(name, engine, test).alias(column) for name, column in WITHOUT.items()),
-        )
+        baseline = pl.Series("baseline", plain.score(journeys)[order])
+        verdicts = judged(engine, folder).with_columns(baseline)
         labels = pl.read_csv(folder / "labels.csv")
         print(chain, seed, flush=True)
         also = ("baseline", *WITHOUT.values())
         yield {budget: evaluate(verdicts, labels, budget, also) for budget in BUDGETS}
 
 
-def _without(name: str, engine: wiring.Engine, events: Events) -> pl.Series:
-    """What all detectors but one say together."""
+def judged(engine: wiring.Engine, folder: Path) -> pl.DataFrame:
+    """A log's scores, by all detectors and with each switched off in turn; kept beside the log."""
     assert engine.artifact is not None
-    others = [one for one in engine.detectors() if one.name != name]
+    path = folder / f"scores-{engine.artifact.version}.parquet"
+    if path.is_file():
+        return pl.read_parquet(path)
+    test = wiring.read_events(folder / "scans.tsv", engine.settings, engine.network.sites)
     manner = Manner(engine.artifact.combination, engine.settings.ensemble)
-    return judge(events, engine.network, others, manner=manner).verdicts["finalConfidence"]
+    asked = [Once(detector) for detector in engine.detectors()]
+
+    def said(without: str | None = None) -> pl.DataFrame:
+        some = [one for one in asked if one.name != without]
+        return output.verdict_table(judge(test, engine.network, some, manner=manner))
+
+    columns = [said(name)["finalConfidence"].alias(column) for name, column in WITHOUT.items()]
+    everything = said()
+    scores = [name for name in everything.columns if name.endswith("Score")]
+    kept = everything.select("event_id", "epc_code", *scores, "finalConfidence")
+    kept.with_columns(columns).write_parquet(path)
+    return pl.read_parquet(path)
 
 
 def page(measured: dict[str, list[dict[float, Evaluation]]]) -> str:

@@ -32,7 +32,7 @@ from scantrail.features.tabular import TABULAR
 from scantrail.features.usual import COMPANY, TABLES, Usual
 
 FORMAT: Final = 1
-_REVISION: Final = 1  # rises whenever the same scans get other codes, nats or features
+_REVISION: Final = 2  # rises whenever the same scans get other codes, nats or features
 _CARD, _NETWORK, _ARRAYS = "card.json", "network.onnx", "arrays.npz"
 _PARTS: Final = {"usual", "svm", "calibration-lstm", "calibration-svm", "calibration-ml"}
 Arrays = dict[str, npt.NDArray[Any]]

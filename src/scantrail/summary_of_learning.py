@@ -36,6 +36,7 @@ def show_training(about: dict[str, Any], version: str, folder: Path, seconds: fl
         "suspect them",
         soft_wrap=True,
     )
+    _warn_of_dirt(console, data, about["settings"]["contamination"])
     best = about["best_epoch"]
     console.print(
         f"the LSTM was best after pass {best + 1} of {len(history)}: {history[best]['valid_loss']}"
@@ -55,6 +56,19 @@ def show_training(about: dict[str, Any], version: str, folder: Path, seconds: fl
         soft_wrap=True,
     )
     console.print(f"wrote artifact [bold]{version}[/] to {folder}", soft_wrap=True)
+
+
+def _warn_of_dirt(console: Console, data: dict[str, Any], reckoned: float) -> None:
+    """Say so if rules find more odd items than training reckons with."""
+    odd = data["left_out"] / data["items"]
+    if odd > reckoned:
+        console.print(
+            f"[bold yellow]rules suspect {odd:.1%} of the items, training reckons with "
+            f"{reckoned:.0%}[/]: what rules can't see may be as frequent, was learned from, and "
+            "will look normal; mend the causes that 'scantrail detect' names first, or give a "
+            "better log",
+            soft_wrap=True,
+        )
 
 
 def show_evaluation(evaluation: Evaluation) -> None:

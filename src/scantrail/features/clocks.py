@@ -2,30 +2,27 @@
 
 A clock that runs ahead shows in the hours of the day, and in trips that end later by as much. So
 does a day on which everything is late; but that passes. Per site a hidden Markov model has three
-kinds of state: all is as usual; a slow day, late by some hours until the day ends; a clock that is
-ahead by some hours until somebody sets it right. The forward algorithm (Rabiner 1989) gives the
-odds of the last kind, from scans up to the present only.
+kinds of state (`clock_states`): all is as usual; a slow day; a clock that is ahead. It gives the
+odds of the last kind from scans up to the present.
+
+On its first day a wrong clock looks like a slow day, two days later it doesn't. So when an item is
+scanned again, the odds of its scan before are looked at once more, in the light of the days since.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from scantrail.features.clock_states import SHIFTS, Hours, day_of
 from scantrail.features.coding import Coded
 from scantrail.features.groups import changes
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_SHIFTS: Final = (2, 3, 4, 5, 6)  # hours that a clock may be ahead, or a day late
-_NIGHT: Final = 6  # o'clock when a day ends: what is late past midnight is late the day before
-_SLOW: Final = 0.001  # of the hours in which a site scans, those in which all becomes late
-_BREAKS: Final = 0.001  # of days, those on which a clock goes wrong
-_MENDED: Final = 1 / 30  # of days with a wrong clock, those on which it is set right
 _ODD_HOUR: Final = 0.3  # of scans, those whose hour follows nothing
 _ODD_TRIP: Final = 0.1  # of trips, those whose length follows nothing
 _BELIEF: Final = 30.0  # batches that the hours of all sites are worth
@@ -34,7 +31,8 @@ _MOST_ALONE: Final = 0.25  # and one item: it may be odd by itself
 _ROAD_HOURS: Final = 30.0  # a longer trip says nothing about a clock
 _SHORT: Final = 0.05  # hours; no road is shorter
 _LEAST: Final = 0.3  # spread of the log hours of trips
-_NEVER: Final = 1e-12  # no state is ever ruled out
+_NIGHTS: Final = 2  # after which more days hardly change the odds
+_NONE: Final = -27.0  # log odds where nothing speaks for a wrong clock
 
 
 def hour_logs(hours: Floats) -> Floats:
@@ -52,7 +50,10 @@ def hour_logs(hours: Floats) -> Floats:
 
 
 def clock_ahead(coded: Coded, logs: Floats, middle: Floats, spread: Floats) -> Floats:
-    """Log odds, in nats, that the clock of each event's site runs ahead, (n,).
+    """Log odds, in nats, that an event was scanned by a clock that runs ahead, (n,).
+
+    Or that the item's move before was, if the days since then tell. Shared among those that were
+    scanned together: a wrong clock concerns all of them, and hardly any one.
 
     Args:
         coded: The events.
@@ -60,16 +61,41 @@ def clock_ahead(coded: Coded, logs: Floats, middle: Floats, spread: Floats) -> F
         middle: (n,) usual log hours since the previous move; NaN where none are.
         spread: (n,) their spread.
     """
-    odds = np.full(len(coded), np.log(_NEVER))
     scans = _scans(coded)
     if not len(scans):
-        return odds
+        return np.full(len(coded), _NONE)
     said = _hour_ratios(coded, scans, logs) + _trip_ratios(coded, scans, middle, spread)
     most = np.where(coded.with_whom.here[scans] > 1, _MOST, _MOST_ALONE)[:, None]
-    mine = _filtered(coded, scans, np.clip(said, -most, most))
+    said = np.clip(said, -most, most)
+    by_hour = Hours(coded.site[scans], coded.local[scans] // 3600, said)
     last = np.searchsorted(_moment(coded, scans), _moment(coded, slice(None)), "right") - 1
     known = (coded.site > 0) & (last >= 0) & (coded.site[scans[last]] == coded.site)
-    return np.where(known, mine[last], odds)
+    odds = np.where(known, by_hour.odds()[last], _NONE)
+    before = _in_hindsight(coded, by_hour, np.where(known, by_hour.number[last], -1))
+    shares: Floats = np.log(coded.with_whom.here)
+    most_likely: Floats = np.maximum(odds - shares, before - shares[coded.with_whom.before])
+    return most_likely
+
+
+def _in_hindsight(coded: Coded, by_hour: Hours, hour: Ints) -> Floats:
+    """Log odds of each event's move before, by the days that have ended since, (n,).
+
+    Args:
+        coded: The events.
+        by_hour: What the scans say.
+        hour: (n,) the hour of each event among those of `by_hour`, -1 where there is none.
+    """
+    odds = np.full(len(coded), _NONE)
+    at = np.flatnonzero(coded.with_whom.before >= 0)
+    before = coded.with_whom.before[at]
+    at, before = at[hour[before] >= 0], before[hour[before] >= 0]
+    zone = coded.local[before] - coded.second[before]
+    ended = by_hour.days.ended(coded.site[before], day_of((coded.second[at] + zone) // 3600))
+    nights = ended - by_hour.day_number[hour[before]]
+    for count in range(1, min(_NIGHTS, int(nights.max(initial=0))) + 1):
+        these = nights >= count
+        odds[at[these]] = by_hour.odds_after(count)[hour[before[these]]]
+    return odds
 
 
 def _scans(coded: Coded) -> Ints:
@@ -94,7 +120,7 @@ def _moment(coded: Coded, at: Ints | slice) -> Ints:
 def _hour_ratios(coded: Coded, at: Ints, logs: Floats) -> Floats:
     """(scans, shifts) log-likelihood ratios of the hour of day, shifted against not."""
     site, step, hour = coded.site[at], coded.step[at], coded.clock[at] % 24
-    shifted = logs[site[:, None], step[:, None], (hour[:, None] - _SHIFTS) % 24]
+    shifted = logs[site[:, None], step[:, None], (hour[:, None] - SHIFTS) % 24]
     ratios: Floats = shifted - logs[site, step, hour][:, None]
     return ratios
 
@@ -116,69 +142,5 @@ def _trip_ratios(coded: Coded, at: Ints, middle: Floats, spread: Floats) -> Floa
         logs: Floats = np.log((1 - _ODD_TRIP) * usual + _ODD_TRIP / 24)
         return logs
 
-    ratios = log_density(all_hours - np.array(_SHIFTS)) - log_density(all_hours)
+    ratios = log_density(all_hours - np.array(SHIFTS)) - log_density(all_hours)
     return np.where(trip[:, None], ratios, 0.0)
-
-
-def _filtered(coded: Coded, at: Ints, said: Floats) -> Floats:
-    """Log odds of a clock that runs ahead after each scan, (scans,).
-
-    Scans of one site and hour are taken at once, all sites side by side.
-    """
-    site, hour = coded.site[at], coded.local[at] // 3600
-    fresh = changes(site, hour)
-    start, number = np.flatnonzero(fresh), np.cumsum(fresh) - 1
-    so_far = np.cumsum(said, axis=0)
-    so_far -= (so_far[start] - said[start])[number]
-    whole = np.clip(so_far[np.append(start[1:], len(at)) - 1], -2 * _MOST, 2 * _MOST)
-    first = changes(site[start])
-    new_day = first | changes((hour[start] - _NIGHT) // 24)
-    begun = np.log(_forward(whole, first, new_day))[number]
-    shifts = len(_SHIFTS)
-    slow, ahead = begun[:, 1 : 1 + shifts], begun[:, 1 + shifts :]
-    late = np.logaddexp.reduce(slow + so_far, axis=1)
-    odds: Floats = np.logaddexp.reduce(ahead + so_far, axis=1) - np.logaddexp(begun[:, 0], late)
-    return odds
-
-
-def _forward(whole: Floats, first: npt.NDArray[np.bool_], new_day: npt.NDArray[np.bool_]) -> Floats:
-    """Chances of the states before each hour: as usual, late by each shift, ahead by each.
-
-    Args:
-        whole: (hours, shifts) what the hour's scans say for each shift, site after site.
-        first: (hours,) where a site begins.
-        new_day: (hours,) where a day begins.
-    """
-    hours, shifts = whole.shape
-    index = np.arange(hours)
-    rank = index - np.maximum.accumulate(np.where(first, index, 0))
-    site = np.cumsum(first) - 1
-    state = np.zeros((int(site[-1]) + 1, 1 + 2 * shifts))
-    state[:, 0] = 1.0
-    evidence = np.exp(np.hstack([np.zeros((hours, 1)), whole, whole]))
-    begun = np.empty_like(evidence)
-    order = np.argsort(rank, kind="stable")
-    starts = np.flatnonzero(changes(rank[order])).tolist()
-    for start, end in pairwise([*starts, hours]):
-        now = order[start:end]
-        begun[now] = _passed(state[site[now]], new_day[now, None])
-        told = begun[now] * evidence[now]
-        state[site[now]] = np.maximum(told / told.sum(axis=1, keepdims=True), _NEVER)
-    return begun
-
-
-def _passed(state: Floats, new_day: npt.NDArray[np.bool_]) -> Floats:
-    """Chances after time has passed; slow days end with the day, clocks change overnight."""
-    shifts = len(_SHIFTS)
-    usual, slow, ahead = state[:, :1], state[:, 1 : 1 + shifts], state[:, 1 + shifts :]
-    late = slow.sum(axis=1, keepdims=True)
-    over = np.where(new_day, late, 0.0)
-    mended = np.where(new_day, _MENDED, 0.0) * ahead
-    free = usual + over
-    breaks = np.where(new_day, _BREAKS, 0.0) * free
-    becomes_slow = _SLOW * free
-    passed = np.empty_like(state)
-    passed[:, :1] = free - breaks - becomes_slow + mended.sum(axis=1, keepdims=True)
-    passed[:, 1 : 1 + shifts] = np.where(new_day, 0.0, slow) + becomes_slow / shifts
-    passed[:, 1 + shifts :] = ahead - mended + breaks / shifts
-    return passed

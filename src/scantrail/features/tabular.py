@@ -11,7 +11,6 @@ from scantrail.features.coding import Coded
 from scantrail.features.usual import Usual
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 #: The columns, and what each says to people.
 TABULAR: Final = {
@@ -24,7 +23,7 @@ TABULAR: Final = {
     "step": "this step rarely follows the one before",
     "origin": "this product rarely starts there",
     "missed_together": "many of its batch lack the same scan",
-    "clock_ahead": "this site's clock seems to run ahead",
+    "clock_ahead": "this site's clock seems to run ahead, or did at its scan before",
     "read_again": "it was read again and again",
     "late_again": "it was read again after a long time",
 }
@@ -32,7 +31,8 @@ TABULAR: Final = {
 
 #: Nats beyond which more is no stranger: no single aspect outweighs all others together.
 CEILING: Final = 15.0
-_EVEN: Final = 5.0  # what even odds of a wrong clock are worth
+_EVEN: Final = 7.0  # what even odds of a wrong clock are worth
+_ODDS: Final = 0.7  # what each nat more is worth
 _CLOCK: Final = 9.0  # and the highest odds: they concern a whole site, hardly one of its items
 
 
@@ -57,15 +57,10 @@ def tabular(coded: Coded, usual: Usual) -> npt.NDArray[np.float32]:
         "step": nats["step"] / np.maximum(whom.alike, 1),
         "origin": nats["origin"] / shared,
         "missed_together": usual.missed_together(coded),
-        "clock_ahead": _against_clock(usual.clock_ahead(coded, hours), whom.here),
+        "clock_ahead": np.clip(_EVEN + _ODDS * usual.clock_ahead(coded, hours), 0.0, _CLOCK),
         "read_again": 3.0 * np.maximum(whom.run - 1, 0),
         "late_again": np.where(whom.again, np.maximum(gap, 0) ** 2, 0.0),
     }
     table = np.stack([columns[name] for name in TABULAR], axis=1).astype(np.float32)
     np.minimum(table, CEILING, out=table)
     return table
-
-
-def _against_clock(odds: Floats, here: Ints) -> Floats:
-    """Log odds of a wrong clock, shared to some extent among those scanned together."""
-    return np.clip(_EVEN + odds - np.log(here) / 2, 0.0, _CLOCK)

@@ -222,7 +222,7 @@ class Usual:
         return np.where(lacking & (many > expected), np.maximum(nats, 0.0), 0.0)
 
     def clock_ahead(self, coded: Coded, hours: tuple[Floats, Floats]) -> Floats:
-        """Log odds, in nats, that the site's clock runs ahead; see `clocks.clock_ahead`."""
+        """Log odds, in nats, of scans by a clock that runs ahead; see `clocks.clock_ahead`."""
         return clock_ahead(coded, self._hour_logs, *hours)
 
 

@@ -233,7 +233,9 @@ _SVM: Final = {
     "this step rarely follows the one before": "직전 단계 뒤에 드물게 오는 단계입니다",
     "this product rarely starts there": "이 상품이 드물게 출발하는 곳입니다",
     "many of its batch lack the same scan": "같은 묶음의 여러 물품에 같은 스캔이 없습니다",
-    "this site's clock seems to run ahead": "이 거점의 시계가 앞서 있는 것으로 보입니다",
+    "this site's clock seems to run ahead, or did at its scan before": (
+        "이 거점의 시계가 앞서 있거나, 이전 스캔 때 앞서 있었던 것으로 보입니다"
+    ),
     "it was read again and again": "여러 번 반복해서 읽혔습니다",
     "it was read again after a long time": "오랜 시간이 지난 뒤 다시 읽혔습니다",
     ", and ": ", 그리고 ",

@@ -1,4 +1,4 @@
-"""A wrong clock is told from a slow day, from scans up to the present."""
+"""A wrong clock is told from a slow day, from scans up to the present, and in hindsight."""
 
 import datetime as dt
 
@@ -11,15 +11,21 @@ from scantrail.features.usual import Usual
 START = dt.datetime(2025, 6, 2, tzinfo=dt.UTC)
 
 
-def trips(days, late=(), hours=4.0, items=6):
-    """A batch a day leaves the store at nine and is at the hub at about eleven, or later."""
+def trips(days, late=(), hours=4.0, items=6, stay=None):
+    """A batch a day leaves the store at nine and is at the hub at about eleven, or later.
+
+    It leaves three hours after, or as many whole days later as `stay` says of its day.
+    """
+    stay = stay or {}
     goods = {}
     for day in range(days):
         left = START + dt.timedelta(days=day, hours=9)
         there = left + dt.timedelta(hours=2, minutes=5 * (day % 5))
-        gone = there + dt.timedelta(hours=3)
+        gone = there + dt.timedelta(days=stay.get(day, 0), hours=3)
         if day in late:
-            there, gone = there + dt.timedelta(hours=hours), gone + dt.timedelta(hours=hours)
+            there += dt.timedelta(hours=hours)
+        if day + stay.get(day, 0) in late:
+            gone += dt.timedelta(hours=hours)
         trail = [
             (f"{when:%Y-%m-%d %H:%M:%S}", step)
             for when, step in ((left, "ship"), (there, "hub"), (gone, "leave"))
@@ -68,8 +74,25 @@ def test_single_items_can_hardly_accuse_a_clock(odds):
     assert max(max(pair) for pair in odds(trips(30, late=range(10, 16), items=1)).values()) < 0
 
 
+def test_the_next_scan_tells_of_a_clock_that_was_wrong_before(odds):
+    seen = odds(trips(30, late=range(10, 14), stay={10: 8}))
+    assert seen[10][0] < 0, "on its first day it may be a slow day"
+    assert seen[10][1] > 2, "a week later, set right again, it is known"
+    assert max(seen[18]) < 0, "those that came when it was right are not touched"
+
+
+def test_a_slow_day_stays_a_slow_day_in_hindsight(odds):
+    assert max(odds(trips(30, late={10}, stay={10: 8}))[10]) < 0
+
+
+def test_a_day_that_has_not_ended_tells_nothing_of_the_scan_before(odds):
+    soon = odds(trips(30, late=range(10, 14), stay={10: 1, 8: 3}))
+    assert soon[10][1] == pytest.approx(soon[8][1], abs=2), "no more than the clock's own odds"
+
+
 def test_later_days_change_no_earlier_odds(odds):
-    whole, part = odds(trips(30, late=range(10, 20))), odds(trips(13, late=range(10, 20)))
+    stay = {10: 2}
+    whole, part = (odds(trips(days, late=range(10, 20), stay=stay)) for days in (30, 13))
     for day, pair in part.items():
         assert whole[day] == pytest.approx(pair)
 
