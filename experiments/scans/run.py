@@ -10,6 +10,7 @@ import argparse
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from baseline import Baseline
 
 from scantrail import output, wiring
 from scantrail.evaluation import JUDGES, Evaluation, Found, evaluate
-from scantrail.pipeline import Manner, judge, see
+from scantrail.pipeline import see
 from scantrail.settings import read_settings
 from scantrail.simulate import SimulationConfig, simulate, write
 from scantrail.simulate.anomalies.catalog import KINDS
@@ -94,10 +95,8 @@ def measure(chain: str, work: Path) -> Iterator[dict[float, Evaluation]]:
 
 def _without(name: str, engine: wiring.Engine, events: Events) -> pl.Series:
     """What all detectors but one say together."""
-    assert engine.artifact is not None
-    others = [one for one in engine.detectors() if one.name != name]
-    manner = Manner(engine.artifact.combination, engine.settings.ensemble)
-    return judge(events, engine.network, others, manner=manner).verdicts["finalConfidence"]
+    others = replace(engine, without=frozenset({name}))
+    return others.judge(events).verdicts["finalConfidence"]
 
 
 def page(measured: dict[str, list[dict[float, Evaluation]]]) -> str:

@@ -37,9 +37,7 @@ class Assessment:
     worst: list[Mistake]
 
 
-def assess(
-    given: Judged, per_10k: float = 3.0, resampling: Resampling | None = None
-) -> Assessment:
+def assess(given: Judged, per_10k: float = 3.0, resampling: Resampling | None = None) -> Assessment:
     """Assess verdicts that stand beside their labels.
 
     Args:

@@ -41,13 +41,17 @@ class Resampling:
         if self.rounds < 1:
             raise InputError(f"{self.rounds} rounds of resampling tell nothing; give 1 or more")
 
-    def weights(self, blocks: Ints) -> Iterator[Floats]:
-        """Per round, how often each item (n,) is drawn, whole blocks (n,) 0 … at a time."""
+    def draws(self, blocks: Ints) -> Floats:
+        """How often each block is drawn in each round, (rounds, blocks)."""
         rng = np.random.default_rng(self.seed)
         count = int(blocks.max(initial=-1)) + 1
-        for _ in range(self.rounds):
-            drawn = np.bincount(rng.integers(0, count, count), minlength=count)
-            yield drawn[blocks].astype(np.float64)
+        drawn = (rng.integers(0, count, count) for _ in range(self.rounds))
+        return np.array([np.bincount(each, minlength=count) for each in drawn], np.float64)
+
+    def weights(self, blocks: Ints) -> Iterator[Floats]:
+        """Per round, how often each item (n,) is drawn, whole blocks (n,) 0 … at a time."""
+        for drawn in self.draws(blocks):
+            yield drawn[blocks]
 
 
 def blocks_of(given: Judged) -> dict[str, Ints]:

@@ -20,6 +20,7 @@ import polars as pl
 from scantrail.errors import InputError
 from scantrail.evaluation.blocks import Interval, Resampling, blocks_of, widest
 from scantrail.evaluation.items import MAIN, Judged
+from scantrail.evaluation.measuring import check_budget
 from scantrail.evaluation.ranges import BUDGETS, Figures
 from scantrail.evaluation.ranking import budget_of
 
@@ -162,8 +163,7 @@ def mcnemar(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> McNemar:
 
 
 def _refuse(a: Judged, b: Judged, per_10k: float, margin: float) -> None:
-    if not per_10k >= 0:
-        raise InputError(f"{per_10k} false alerts per 10,000 scans can't be; give 0 or more")
+    check_budget(per_10k)
     if not 0 <= margin < 1:
         raise InputError(f"a margin of {margin} can't be; give a share of the items, e.g. 0.02")
     same = ("epc_code", "kind", "scans")
@@ -172,6 +172,7 @@ def _refuse(a: Judged, b: Judged, per_10k: float, margin: float) -> None:
             f"the versions judge other items ({len(a.items):,} of {len(a.scans):,} scans against "
             f"{len(b.items):,} of {len(b.scans):,}); compare verdicts of one log"
         )
+    a.check()
 
 
 def _found(

@@ -78,18 +78,23 @@ class Judged:
         return members
 
     def only(self, codes: pl.Series) -> Judged:
-        """The same of some items.
+        """The same of some items."""
+        scans = self.scans.filter(pl.col("epc_code").is_in(codes.implode())).drop("item")
+        return _judged(scans, self.judges)
+
+    def check(self) -> None:
+        """Refuse items that nothing can be measured by.
 
         Raises:
-            InputError: None of them is labelled, or there are none.
+            InputError: None of them is labelled, or all are.
         """
-        scans = self.scans.filter(pl.col("epc_code").is_in(codes.implode())).drop("item")
-        if not scans["kind"].count():
+        labelled = int(self.labelled.sum())
+        if labelled in {0, len(self.items)}:
+            missing = "false alerts" if labelled else "what is found"
             raise InputError(
-                f"of the {scans['epc_code'].n_unique():,} items left, none is labelled; nothing "
-                "can be measured by them"
+                f"{labelled:,} of the {len(self.items):,} items are labelled, so {missing} can't "
+                "be counted; measure by both"
             )
-        return _judged(scans, self.judges)
 
 
 def judged(

@@ -87,19 +87,21 @@ def measure(given: Judged, per_10k: float = 3.0) -> Evaluation:
     """Measure verdicts that stand beside their labels; see `evaluate`.
 
     Raises:
-        InputError: The budget is no number from 0.
+        InputError: The budget is no number from 0; or no item is labelled, or all are.
     """
-    if not per_10k >= 0:
-        raise InputError(f"{per_10k} false alerts per 10,000 scans can't be; give 0 or more")
+    check_budget(per_10k)
+    given.check()
     labelled, groups = given.labelled, given.groups()
     budget = budget_of(per_10k, len(given.scans))
     found = {}
     for judge in given.judges:
-        ranking = Ranking.of(given.scores(judge), labelled).plain()
+        sorted_ = Ranking.of(given.scores(judge), labelled)
+        ranking = sorted_.plain()
         spot = ranking.at(ranking.threshold(budget))
+        recalls = ranking.recalls(spot.threshold, sorted_.members(groups)).tolist()
         found[judge] = Found(
             threshold=spot.threshold,
-            recall=ranking.recalls(spot.threshold, groups),
+            recall=dict(zip(groups, recalls, strict=True)),
             false_alerts=int(spot.false),
             precision=spot.precision,
             f1=spot.f1,
@@ -115,6 +117,16 @@ def measure(given: Judged, per_10k: float = 3.0) -> Evaluation:
         found=found,
         gain=_gain(given, found) if RULES in found else None,
     )
+
+
+def check_budget(per_10k: float) -> None:
+    """Refuse what is no budget.
+
+    Raises:
+        InputError: It is no number from 0.
+    """
+    if not per_10k >= 0:
+        raise InputError(f"{per_10k} false alerts per 10,000 scans can't be; give 0 or more")
 
 
 def _gain(given: Judged, found: dict[str, Found]) -> tuple[float, float, float]:

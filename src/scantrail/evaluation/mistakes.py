@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -19,8 +19,7 @@ _SHOWN_SCANS: Final = 30  # of one journey
 class Mistake:
     """An item that was missed, or alerted without a label.
 
-    `scans`: its journey in order of time (of the verdicts, if no log is known), at most 30 around
-    its first labelled, or else its highest scan. `more`: how many are not shown.
+    `scans`, `more`: see `journey_of`.
     """
 
     epc_code: str
@@ -28,16 +27,14 @@ class Mistake:
     kind: str | None
     told: str | None
     score: float
-    explanation: str | None
     scans: pl.DataFrame
     more: int
 
 
 def _told(given: Judged) -> pl.DataFrame:
-    """Per item: its highest scan's kind and explanation, and `item`."""
-    words = [name for name in ("told", "explanation") if name in given.scans.columns]
+    """Per item the kind that its highest scan's verdict tells: `item`, `told`."""
     top = given.scans.sort(MAIN, descending=True, nulls_last=True, maintain_order=True)
-    return top.unique("item", keep="first", maintain_order=True).select("item", *words)
+    return top.unique("item", keep="first", maintain_order=True).select("item", "told")
 
 
 def confusion(given: Judged, threshold: float) -> pl.DataFrame:
@@ -84,26 +81,36 @@ def worst(given: Judged, threshold: float, most: int = 6, per_kind: int = 2) -> 
     return [_mistake(given, row) for row in found]
 
 
-def _few(items: pl.DataFrame, by: str, most: int, per_kind: int) -> list[dict[str, object]]:
+def _few(items: pl.DataFrame, by: str, most: int, per_kind: int) -> list[dict[str, Any]]:
     few = items.filter(pl.int_range(pl.len()).over(by) < per_kind)
     return few.head(most).to_dicts()
 
 
-def _mistake(given: Judged, item: dict[str, object]) -> Mistake:
-    scans = given.scans.filter(pl.col("item") == item["item"])
+def journey_of(given: Judged, epc_code: str | None) -> tuple[pl.DataFrame, int]:
+    """An item's scans in order of time (of the verdicts, if no log is known), 30 at most.
+
+    They are those around its first labelled, or else its highest scan.
+
+    Returns:
+        The scans, and how many more there are.
+    """
+    scans = given.scans.filter(pl.col("epc_code").eq_missing(pl.lit(epc_code)))
     if given.timed:
         scans = scans.sort("time", maintain_order=True)
     labelled = scans["kind"].is_not_null()
     centre = labelled.arg_max() if labelled.any() else scans[MAIN].fill_null(NO_SCORE).arg_max()
     begin = max(0, min((centre or 0) - _SHOWN_SCANS // 2, len(scans) - _SHOWN_SCANS))
-    kind, told, why = (item.get(name) for name in ("kind", "told", "explanation"))
+    return scans[begin : begin + _SHOWN_SCANS], max(0, len(scans) - _SHOWN_SCANS)
+
+
+def _mistake(given: Judged, item: dict[str, Any]) -> Mistake:
+    scans, more = journey_of(given, item["epc_code"])
     return Mistake(
-        epc_code=str(item["epc_code"]),
-        missed=kind is not None,
-        kind=None if kind is None else str(kind),
-        told=None if told is None else str(told),
-        score=float(str(item[MAIN])),
-        explanation=None if why is None else str(why),
-        scans=scans[begin : begin + _SHOWN_SCANS],
-        more=max(0, len(scans) - _SHOWN_SCANS),
+        epc_code=item["epc_code"] or "",
+        missed=item["kind"] is not None,
+        kind=item["kind"],
+        told=item["told"],
+        score=item[MAIN],
+        scans=scans,
+        more=more,
     )

@@ -17,6 +17,7 @@ from scantrail.evaluation.blocks import Interval, Resampling, blocks_of, widest
 from scantrail.evaluation.items import JUDGES, MAIN, Judged
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 #: Scores at which promises are checked.
 LEVELS: Final = (25.0, 40.0, 50.0, 65.0, 75.0, 90.0)
@@ -40,23 +41,24 @@ def promises(given: Judged, resampling: Resampling | None = None) -> list[Promis
     Unlabelled is taken for honest: anomalies that nobody labelled look like broken promises.
     """
     resampling = resampling or Resampling()
-    honest = (~given.labelled).astype(np.float64)
+    honest = ~given.labelled
+    drawn = {by: (resampling.draws(b), b[honest]) for by, b in blocks_of(given).items()}
     promised = tuple(float(10.0**-e) for e in to_evidence(np.array(LEVELS)))
     told = []
     for judge in CALIBRATED:
         if judge not in given.judges:
             continue
-        reached = (given.scores(judge)[:, None] >= np.array(LEVELS)).astype(np.float64)
-        samples = {
-            by: np.array([_shares(reached, w * honest) for w in resampling.weights(block)])
-            for by, block in blocks_of(given).items()
-        }
-        seen = widest(_shares(reached, honest), samples)
+        reached = (given.scores(judge)[honest, None] >= np.array(LEVELS)).astype(np.float64)
+        samples = {by: _shares(reached, *each) for by, each in drawn.items()}
+        seen = widest(reached.mean(axis=0), samples)
         told.append(Promise(JUDGES[judge], LEVELS, promised, tuple(seen)))
     return told
 
 
-def _shares(reached: Floats, weights: Floats) -> Floats:
-    total = weights.sum()
-    shares: Floats = weights @ reached / total if total else np.full(reached.shape[1], np.nan)
+def _shares(reached: Floats, draws: Floats, blocks: Ints) -> Floats:
+    """Per round, the share of items that reached each level, (rounds, levels)."""
+    count = draws.shape[1]
+    each = np.stack([np.bincount(blocks, column, count) for column in reached.T], axis=1)
+    with np.errstate(invalid="ignore"):
+        shares: Floats = draws @ each / (draws @ np.bincount(blocks, minlength=count))[:, None]
     return shares

@@ -17,6 +17,7 @@ Floats = npt.NDArray[np.float64]
 
 #: False alerts per 10,000 scans that everything is told at.
 BUDGETS: Final = (1.0, 3.0, 10.0)
+_STEPS: Final = 400  # of a curve, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def ranges(
     plain = figures.ranking.plain()
     at = {}
     for per_10k in budgets:
-        spot = plain.at(plain.threshold(budget_of(per_10k, figures.scans.sum())))
+        spot = plain.at(plain.threshold(budget_of(per_10k, float(figures.scans.sum()))))
         precision, f1 = next(intervals), next(intervals)
         recall = {name: next(intervals) for name in figures.groups}
         at[per_10k] = AtBudget(per_10k, spot.threshold, int(spot.false), precision, f1, recall)
@@ -76,16 +77,19 @@ class Figures:
     """What is measured again in each round: a judge's ranking, its groups and budgets."""
 
     ranking: Ranking
-    groups: dict[str, npt.NDArray[np.bool_]]
+    groups: tuple[str, ...]
+    members: Floats
     scans: npt.NDArray[np.int64]
     budgets: tuple[float, ...]
 
     @classmethod
     def of(cls, given: Judged, judge: str, budgets: Sequence[float]) -> Figures:
         """Of one judge."""
+        ranking, groups = Ranking.of(given.scores(judge), given.labelled), given.groups()
         return cls(
-            Ranking.of(given.scores(judge), given.labelled),
-            given.groups(),
+            ranking,
+            tuple(groups),
+            ranking.members(groups),
             given.items["scans"].to_numpy().astype(np.int64),
             tuple(budgets),
         )
@@ -97,19 +101,19 @@ class Figures:
         return np.array([*told, weighed.roc_auc(), weighed.pr_auc()])
 
     def _at(self, weighed: Weighed, weights: Floats, per_10k: float) -> list[float]:
-        budget = budget_of(per_10k, float(weights @ self.scans))
+        budget = budget_of(per_10k, float((weights * self.scans).sum()))
         spot = weighed.at(weighed.threshold(budget))
-        shares = weighed.recalls(spot.threshold, self.groups).values()
-        return [spot.precision, spot.f1, *shares]
+        return [spot.precision, spot.f1, *weighed.recalls(spot.threshold, self.members)]
 
 
 def curve(given: Judged, judge: str = MAIN, most: float = 30.0) -> tuple[Floats, Floats]:
-    """Recall of all at every number of false alerts up to `most` per 10,000 scans.
+    """Recall of all at numbers of false alerts up to `most` per 10,000 scans.
 
     Returns:
         False alerts per 10,000 scans, (k,), rising; and the recall at each.
     """
     ranking = Ranking.of(given.scores(judge), given.labelled).plain()
-    steps = np.arange(budget_of(most, len(given.scans)) + 1)
+    highest = max(budget_of(most, len(given.scans)), 1)
+    steps = [0, *np.unique(np.geomspace(1, highest, _STEPS).astype(np.int64)).tolist()]
     recall = np.array([ranking.at(ranking.threshold(budget)).recall for budget in steps])
-    return steps * 10_000 / len(given.scans), recall
+    return np.array(steps) * 10_000 / len(given.scans), recall

@@ -84,6 +84,10 @@ class Ranking:
             np.searchsorted(-score, -score, "right"),
         )
 
+    def members(self, groups: Mapping[str, Flags]) -> Floats:
+        """Of (n,) groups of items: (p, k) 1 where a labelled item, in order, is of a group."""
+        return np.stack([each[self.positive] for each in groups.values()], axis=1).astype(float)
+
     def weighed(self, weights: Floats) -> Weighed:
         """The same with (n,) items counted by weight."""
         return Weighed(self, _sums(weights[self.positive]), _sums(weights[self.negative]))
@@ -112,21 +116,22 @@ class Weighed:
 
     def at(self, threshold: float) -> Spot:
         """What passes a threshold."""
-        found, false = (
-            int(np.searchsorted(-scores, -threshold, "left"))
-            for scores in (self.ranking.score, self.ranking.honest)
-        )
+        found = _passing(self.ranking.score, threshold)
+        false = _passing(self.ranking.honest, threshold)
         return Spot(threshold, float(self.anomalous[found]), float(self.honest[false]),
                     float(self.anomalous[-1]))  # fmt: skip
 
-    def recalls(self, threshold: float, groups: Mapping[str, Flags]) -> dict[str, float]:
-        """Share of each group's items, by (n,) membership, that pass a threshold."""
+    def recalls(self, threshold: float, members: Floats) -> Floats:
+        """Share of each group's items that pass a threshold, (k,); NaN for an empty group.
+
+        Args:
+            threshold: What must be passed.
+            members: (p, k) 1 where a labelled item, in the order of `score`, is of a group.
+        """
         weight = np.diff(self.anomalous)
-        found = int(np.searchsorted(-self.ranking.score, -threshold, "left"))
-        shares = {}
-        for name, member in groups.items():
-            mine = weight * member[self.ranking.positive]
-            shares[name] = _ratio(float(mine[:found].sum()), float(mine.sum()))
+        found = _passing(self.ranking.score, threshold)
+        with np.errstate(invalid="ignore"):
+            shares: Floats = weight[:found] @ members[:found] / (weight @ members)
         return shares
 
     def roc_auc(self) -> float:
@@ -169,6 +174,11 @@ def budget_of(per_10k: float, scans: float) -> int:
     27
     """
     return int(per_10k * scans / 10_000)
+
+
+def _passing(scores: Floats, threshold: float) -> int:
+    """How many scores, highest first, are above a threshold."""
+    return len(scores) - int(np.searchsorted(scores[::-1], threshold, "right"))
 
 
 def _sums(weights: Floats) -> Floats:

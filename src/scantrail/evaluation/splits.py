@@ -34,20 +34,17 @@ def by_time_and_item(events: pl.DataFrame, cut: dt.datetime) -> Split:
     """
     if cut.tzinfo is None:
         raise InputError(f"{cut} has no time zone; write e.g. 2025-07-10T00:00:00+00:00")
-    first = events.group_by("epc_code", maintain_order=True).agg(first=pl.col("time").min())
-    lot = pl.Series("lot", lots(first["epc_code"]))
-    later = first.with_columns(lot).filter(pl.col("first").min().over("lot") >= cut)
-    test = later["epc_code"]
-    learn = events.filter(pl.col("time") < cut)
+    items = events.group_by("epc_code", maintain_order=True).agg(first=pl.col("time").min())
+    items = items.with_columns(lot=pl.Series(lots(items["epc_code"])))
+    items = items.with_columns(begun=pl.col("first").min().over("lot"))
+    learn, test = events.filter(pl.col("time") < cut), items.filter(pl.col("begun") >= cut)
     if not len(learn) or not len(test):
-        begin, end = events["time"].min(), first.with_columns(lot).group_by("lot").agg(
-            pl.col("first").min())["first"].max()  # fmt: skip
-        side = "to learn from" if not len(learn) else "to be measured by"
+        side = "to be measured by" if len(learn) else "to learn from"
+        begun = items["begun"].sort().cast(pl.String)
         raise InputError(
-            f"with {cut.isoformat()} as the cut nothing is left {side}; the log's lots begin from "
-            f"{begin} to {end}"
+            f"with {cut.isoformat()} as the cut nothing is left {side}; lots begin from {begun[0]} to {begun[-1]}"
         )
-    return Split(learn, test)
+    return Split(learn, test["epc_code"])
 
 
 def by_site(events: pl.DataFrame, held_out: Collection[int]) -> Split:
