@@ -40,9 +40,10 @@ def by_time_and_item(events: pl.DataFrame, cut: dt.datetime) -> Split:
     learn, test = events.filter(pl.col("time") < cut), items.filter(pl.col("begun") >= cut)
     if not len(learn) or not len(test):
         side = "to be measured by" if len(learn) else "to learn from"
-        begun = items["begun"].sort().cast(pl.String)
+        begun = items["begun"].sort().dt.to_string("iso:strict")
         raise InputError(
-            f"with {cut.isoformat()} as the cut nothing is left {side}; lots begin from {begun[0]} to {begun[-1]}"
+            f"with {cut.isoformat()} as the cut nothing is left {side}; lots begin from "
+            f"{begun[0]} to {begun[-1]}"
         )
     return Split(learn, test["epc_code"])
 

@@ -35,8 +35,8 @@ from scantrail.errors import InputError
 Floats = npt.NDArray[np.float64]
 
 _PRIOR: Final = 0.5  # of the Beta mixture: Jeffreys'
-_GRID: Final = 2001  # rates tried of one arm
-_HALVINGS: Final = 50
+_GRID: Final = 201  # rates tried of one arm
+_HALVINGS: Final = 32
 
 
 class Tally(NamedTuple):
@@ -84,16 +84,26 @@ def compare(a: Tally, b: Tally, level: float = 0.95) -> Reading:
     """
     _check(level, a, b)
     limit = -math.log(1 - level)
-    rates = np.linspace(*_below(a, np.array([limit])), _GRID).ravel()
-    low, high = _below(b, np.maximum(limit - _log_ratio(a, rates), 0.0))
-    pooled = Tally(a.yes + b.yes, a.no + b.no)
-    evidence = _log_mixture(a) + _log_mixture(b) - _log_likelihood(pooled, pooled.rate)
+    spare = _log_ratio(b, np.array([_seen(b)]))  # at most 0: where b fits best, a may fit worse
+    rates = np.linspace(*_below(a, limit - spare), _GRID).ravel()
+    low, high = _below(b, np.maximum(limit - _log_ratio(a, rates), spare))
     return Reading(
         b.rate - a.rate,
         max(-1.0, float((low - rates).min())),
         min(1.0, float((high - rates).max())),
-        min(1.0, math.exp(-evidence)),
+        chance(a, b),
     )
+
+
+def chance(a: Tally, b: Tally) -> float:
+    """The p-value against equal rates that holds at any time.
+
+    >>> chance(Tally(8, 2), Tally(9, 1)), round(chance(Tally(60, 40), Tally(90, 10)), 4)
+    (1.0, 0.0005)
+    """
+    pooled = Tally(a.yes + b.yes, a.no + b.no)
+    evidence = _log_mixture(a) + _log_mixture(b) - _log_likelihood(pooled, pooled.rate)
+    return math.exp(-max(evidence, 0.0))
 
 
 def _check(level: float, *tallies: Tally) -> None:
@@ -102,6 +112,11 @@ def _check(level: float, *tallies: Tally) -> None:
     for tally in tallies:
         if min(tally) < 0:
             raise InputError(f"{tally.yes} yes and {tally.no} no can't be; counts begin at 0")
+
+
+def _seen(tally: Tally) -> float:
+    """The rate at which M is lowest."""
+    return tally.rate if sum(tally) else 0.5
 
 
 def _log_mixture(tally: Tally) -> float:
@@ -134,7 +149,7 @@ def _below(tally: Tally, limits: Floats) -> tuple[Floats, Floats]:
 
     Log M is convex and lowest, at most 0, at the rate seen.
     """
-    seen = tally.rate if sum(tally) else 0.5
+    seen = _seen(tally)
     ends = []
     for edge in (0.0, 1.0):
         inside, outside = np.full_like(limits, seen), np.full_like(limits, edge)
