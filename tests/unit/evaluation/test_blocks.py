@@ -35,7 +35,7 @@ def test_the_widest_interval_counts_and_what_was_never_seen_has_none():
 
 
 def test_items_are_blocked_by_lot_and_by_day(given, crowd):
-    seen = given(crowd(4, 3, lambda lot, n: n == 0, lambda lot, n: 50.0))
+    seen = given(crowd(4, 3, lambda _lot, n: n == 0, lambda _lot, _n: 50.0))
     assert {name: block.tolist() for name, block in blocks_of(seen).items()} == {
         "lot": [0] * 3 + [1] * 3 + [2] * 3 + [3] * 3,
         "day": [0] * 3 + [1] * 3 + [2] * 3 + [3] * 3,
@@ -51,7 +51,7 @@ def test_anomalies_that_stand_or_fall_by_lot_are_less_sure_than_single_ones(give
 
     spans = []
     for score in (found_by_lot, found_one_by_one):
-        seen = given(crowd(30, 10, lambda lot, n: n < 5, score))
+        seen = given(crowd(30, 10, lambda _lot, n: n < 5, score))
         share = ranges(seen, (1.0,), resampling=Resampling(200)).at[1.0].recall["all"]
         assert share.low <= share.value <= share.high
         spans.append(share.high - share.low)
@@ -60,7 +60,7 @@ def test_anomalies_that_stand_or_fall_by_lot_are_less_sure_than_single_ones(give
 
 
 def test_ranges_tell_what_the_budget_gives_and_are_the_same_each_time(given, crowd):
-    seen = given(crowd(10, 100, lambda lot, n: n < 2, lambda lot, n: 100.0 - n))
+    seen = given(crowd(10, 100, lambda _lot, n: n < 2, lambda _lot, n: 100.0 - n))
     told = ranges(seen, (0.0, 10.0), resampling=Resampling(50))
     assert told == ranges(seen, (0.0, 10.0), resampling=Resampling(50))
     assert told.blocks == {"lot": 10, "day": 10}
@@ -70,7 +70,7 @@ def test_ranges_tell_what_the_budget_gives_and_are_the_same_each_time(given, cro
 
 
 def test_the_curve_rises_from_no_false_alert_on(given, crowd):
-    seen = given(crowd(10, 100, lambda lot, n: n % 3 == 0, lambda lot, n: 100.0 - n))
+    seen = given(crowd(10, 100, lambda _lot, n: n % 3 == 0, lambda _lot, n: 100.0 - n))
     false, recall = curve(seen)
     assert false[0] == 0
     assert (np.diff(false) > 0).all()

@@ -24,13 +24,13 @@ def version(given, crowd):
                 return float(n - 10)
             return 90.0 if rng.random() < share(lot) else 5.0
 
-        return given(crowd(lots, 40, lambda lot, n: n < 10, score))
+        return given(crowd(lots, 40, lambda _lot, n: n < 10, score))
 
     return make
 
 
 def test_a_version_that_finds_more_is_better_and_the_other_way_round(version):
-    a, b = version(lambda lot: 0.6, luck=1), version(lambda lot: 0.9, luck=2)
+    a, b = version(lambda _lot: 0.6, luck=1), version(lambda _lot: 0.9, luck=2)
     told = compare(a, b, resampling=FEW)
     assert told.outcome is Outcome.BETTER
     assert told.main.difference.low > 0.2
@@ -42,7 +42,7 @@ def test_a_version_that_finds_more_is_better_and_the_other_way_round(version):
 
 
 def test_a_version_is_not_worse_than_itself(version):
-    a = version(lambda lot: 0.7)
+    a = version(lambda _lot: 0.7)
     told = compare(a, a, resampling=FEW)
     assert told.outcome is Outcome.NOT_WORSE
     assert told.main.difference == (0.0, 0.0, 0.0)
@@ -57,7 +57,7 @@ def test_a_version_is_not_worse_than_itself(version):
 
 def test_what_two_bad_lots_decide_can_not_be_told(version):
     """Single items would call it sure: many differ, but all of them are in a few lots."""
-    a, b = version(lambda lot: 1.0), version(lambda lot: 0.0 if lot < 2 else 1.0)
+    a, b = version(lambda _lot: 1.0), version(lambda lot: 0.0 if lot < 2 else 1.0)
     told = compare(a, b, resampling=FEW)
     assert told.mcnemar.p < 0.001
     assert told.outcome is Outcome.UNKNOWN
@@ -103,12 +103,12 @@ def test_versions_of_other_logs_are_refused(version):
         "of one log"
     )
     with pytest.raises(InputError) as refused:
-        compare(version(lambda lot: 0.5), version(lambda lot: 0.5, lots=10))
+        compare(version(lambda _lot: 0.5), version(lambda _lot: 0.5, lots=10))
     assert str(refused.value) == message
 
 
 def test_a_margin_is_a_share(version):
-    a = version(lambda lot: 0.5, lots=2)
+    a = version(lambda _lot: 0.5, lots=2)
     with pytest.raises(InputError, match="a margin of 2 can't be; give a share of the items, e.g."):
         compare(a, a, margin=2)
     with pytest.raises(InputError, match="-1 false alerts per 10,000 scans can't be"):

@@ -58,7 +58,7 @@ def items(crowd):
             return 90.0 - lot if n < 2 else 3.0
         return 70.0 if (lot, n) == (0, 29) else float(n % 20)
 
-    made = crowd(12, 30, lambda lot, n: n < 4, score)
+    made = crowd(12, 30, lambda _lot, n: n < 4, score)
     first = next(iter(made))
     made[first + EVIL] = [(5, 99.0, None), (6, 1.0, EVIL)]
     return made
