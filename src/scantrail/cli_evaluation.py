@@ -170,6 +170,9 @@ def backtest(
     history: Annotated[
         Path | None, typer.Option(help="An earlier log in which journeys may have begun.")
     ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Cases found and lost: .parquet, .csv, .json or .jsonl.")
+    ] = None,
 ) -> None:
     """Try other settings, weights, rules or artifacts on a log; nothing is stored or changed.
 
@@ -182,8 +185,10 @@ def backtest(
     from scantrail.evaluation.backtest import threshold_for
     from scantrail.evaluation.files import read_labels
     from scantrail.evaluation.trying import History
+    from scantrail.output import check_target, write_table
     from scantrail.summary_of_evaluation import show_backtest
 
+    check_target(out)
     if threshold is not None and alerts_per_day is not None:
         raise InputError("give --threshold or --alerts-per-day, not both")
     change = _change(setting, weight, without)
@@ -202,6 +207,9 @@ def backtest(
             threshold = threshold_for(tried, alerts_per_day, every_day=every_day)
         told = hold_against(present, tried, threshold, real)
     show_backtest(told, threshold)
+    if out:
+        write_table(told.cases(), out)
+    _wrote(out)
 
 
 def _judged(verdicts: Path, labels: Path, events: pl.DataFrame | None) -> Judged:
@@ -302,6 +310,6 @@ def _write(page: str, html: Path) -> None:
         write_page(page, html)
 
 
-def _wrote(html: Path | None) -> None:
-    if html:
-        typer.echo(f"wrote {html}")
+def _wrote(path: Path | None) -> None:
+    if path:
+        typer.echo(f"wrote {path}")

@@ -152,7 +152,7 @@ def show_backtest(told: Backtest, threshold: float | None) -> None:
         console.print(_counted(by, counted))
         if len(counted) > _SHOWN:
             console.print(f"and {len(counted) - _SHOWN:,} more {by}s\n", style="dim")
-    console.print("Nothing was stored or changed.", style="dim")
+    console.print("No setting, artifact or stored verdict was touched.", style="dim")
 
 
 def _side(side: Side, told: Backtest) -> list[str]:

@@ -81,15 +81,19 @@ def test_some_items_can_be_measured_by(run, work, simulated):
     assert scans[0] > scans[2] > 0
 
 
-def test_a_budget_a_day_is_tried_on_a_log(run, simulated):
-    files = simulated / "scans.tsv", "--labels", simulated / "labels.csv"
+def test_a_budget_a_day_is_tried_on_a_log(run, simulated, tmp_path):
+    cases = tmp_path / "cases.csv"
+    files = simulated / "scans.tsv", "--labels", simulated / "labels.csv", "--out", cases
     code, told, _ = run("backtest", *files, "--alerts-per-day", 0.1)
     assert code == 0
     for words in ("On a log of", "at present", "found besides", "lost", "labelled items", "site",
-                  "Nothing was stored or changed."):  # fmt: skip
+                  "No setting, artifact or stored verdict was touched."):  # fmt: skip
         assert words in told
     [tried] = [line for line in told.splitlines() if line.strip().startswith("tried")]
     assert float(tried.split()[2]) <= 0.1
+    header, *rows = cases.read_text(encoding="utf-8").splitlines()
+    assert header == "change,epc_code,day,site,kind,score"
+    assert {row.split(",")[0] for row in rows} == {"lost"}
 
 
 def test_anything_can_be_tried_and_nothing_is_left_behind(run, simulated, tmp_path, monkeypatch):

@@ -72,6 +72,13 @@ class Backtest:
     found_real: int | None
     lost_real: int | None
 
+    def cases(self) -> pl.DataFrame:
+        """All that would change: `change` ("found" or "lost"), then `ALERTS`."""
+        both = (("found", self.found), ("lost", self.lost))
+        return pl.concat(
+            [part.select(pl.lit(name).alias("change"), pl.all()) for name, part in both]
+        )
+
 
 def alerts(scans: pl.DataFrame, threshold: float | None = None) -> pl.DataFrame:
     """Who would be alerted.
