@@ -12,7 +12,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 from rich.markup import escape
 
-from scantrail import cli_evaluation
+from scantrail import cli_backtest, cli_evaluation
 from scantrail.cli_parts import STDERR, Log, SitesOption, Zone, shares, stages
 from scantrail.errors import InputError, ScantrailError, SettingsError
 from scantrail.settings import read_settings
@@ -35,6 +35,7 @@ sites_app = typer.Typer(
 )
 app.add_typer(sites_app, name="sites")
 app.add_typer(cli_evaluation.app)
+app.add_typer(cli_backtest.app)
 
 _FOUND: Final = 3  # exit code of `--fail-on`
 _ERROR: Final = 1

@@ -82,3 +82,9 @@ def shares() -> Iterator[Callable[[str, float], None]]:
     ) as progress:
         task = progress.add_task("", total=1.0)
         yield lambda name, share: progress.update(task, description=name, completed=share)
+
+
+def wrote(path: Path | None) -> None:
+    """Say that a file was written, if one was."""
+    if path:
+        typer.echo(f"wrote {path}")

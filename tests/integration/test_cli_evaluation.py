@@ -126,6 +126,8 @@ def test_anything_can_be_tried_and_nothing_is_left_behind(run, simulated, tmp_pa
         (["compare", "{v}", "{v}", "{l}", "--margin", "2"], "a margin of 2.0 can't be; give a share"),
         (["backtest", "{s}", "--threshold", "5", "--alerts-per-day", "5"],
          "give --threshold or --alerts-per-day, not both"),
+        (["backtest", "{s}", "--out", "{s}"], "has no known ending; expected .parquet, .csv, .json"),
+        (["backtest", "{s}", "--labels", "{l}", "--out", "{l}"], "would overwrite the input; name"),
         (["backtest", "{s}", "--weight", "lstm=much"], "--weight: 'much' is no number; write e.g."),
         (["backtest", "{s}", "--set", "zone"], "--set: 'zone' sets nothing; write NAME=VALUE"),
         (["backtest", "{s}", "--set", "nope=1"], "a setting can't be used: "),

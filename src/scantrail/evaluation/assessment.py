@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
 
 from scantrail.evaluation.blocks import Resampling
 from scantrail.evaluation.delay import Delay, delays
@@ -12,6 +15,8 @@ from scantrail.evaluation.measuring import Evaluation, measure
 from scantrail.evaluation.mistakes import Mistake, confusion, worst
 from scantrail.evaluation.promises import Promise, promises
 from scantrail.evaluation.ranges import BUDGETS, Ranges, curve, ranges
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +35,10 @@ class Assessment:
 
     evaluation: Evaluation
     ranges: Ranges
-    curves: dict[str, Any]
+    curves: dict[str, tuple[Floats, Floats]]
     delay: Delay | None
     promises: list[Promise]
-    confusion: Any
+    confusion: pl.DataFrame
     worst: list[Mistake]
 
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
 from scantrail.errors import InputError
+
+# types are known when all of a file is read: a kind may first be told in its last row
+_read_csv: Final = partial(pl.read_csv, infer_schema_length=None)
+_READERS: Final[dict[str, Callable[[Path], Any]]] = {
+    ".parquet": pl.read_parquet,
+    ".csv": _read_csv,
+    ".json": partial(pl.read_json, infer_schema_length=None),
+    ".jsonl": partial(pl.read_ndjson, infer_schema_length=None),
+}
 
 
 def read_verdicts(path: Path) -> pl.DataFrame:
@@ -16,9 +27,7 @@ def read_verdicts(path: Path) -> pl.DataFrame:
     Raises:
         InputError: The file can't be read, or lacks columns.
     """
-    readers = {".parquet": pl.read_parquet, ".csv": pl.read_csv, ".json": pl.read_json,
-               ".jsonl": pl.read_ndjson}  # fmt: skip
-    frame = _read(path, readers.get(path.suffix.lower(), pl.read_csv))
+    frame = _read(path, _READERS.get(path.suffix.lower(), _read_csv))
     return _having(frame, path, ("event_id", "epc_code", "finalConfidence"))
 
 
@@ -28,7 +37,7 @@ def read_labels(path: Path) -> pl.DataFrame:
     Raises:
         InputError: The file can't be read, or lacks columns.
     """
-    return _having(_read(path, pl.read_csv), path, ("event_id", "epc_code", "kind"))
+    return _having(_read(path, _read_csv), path, ("event_id", "epc_code", "kind"))
 
 
 def _read(path: Path, reader: Any) -> pl.DataFrame:
