@@ -18,9 +18,9 @@ from scantrail.evaluation.blocks import Resampling
 from scantrail.evaluation.comparison import Comparison, compare
 
 SEED: Final = 3
-WORLDS, LOTS, ITEMS, ANOMALOUS = 200, 40, 30, 10
+WORLDS, LOTS, ITEMS, ANOMALOUS = 100, 40, 20, 10
 RECALL: Final = 0.8
-SPREADS: Final = (0.0, 0.1, 0.2)
+SPREADS: Final = (0.0, 0.2)
 ROUNDS: Final = Resampling(200)
 
 
