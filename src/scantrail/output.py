@@ -112,6 +112,16 @@ def write(report: Report, out: Path | None, rejects: Path | None) -> list[Path]:
     return list(files)
 
 
+def write_table(frame: pl.DataFrame, path: Path) -> None:
+    """Write any table to a file of a known ending.
+
+    Raises:
+        OutputError: As `check_target`, or the disk refuses; then nothing is written or replaced.
+    """
+    check_target(path)
+    _write({path: frame})
+
+
 def _beside(out: Path | None) -> Path | None:
     return None if out is None else out.with_name(f"{out.stem}.rejects.csv")
 

@@ -1,4 +1,4 @@
-"""What the command line tells of training and of how good verdicts are."""
+"""What the command line tells of training."""
 
 from __future__ import annotations
 
@@ -10,11 +10,8 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 
-from scantrail.evaluation import JUDGES, Evaluation
-
 _RATES: Final = {"0.1": "1 in 10", "0.01": "1 in 100", "0.001": "1 in 1,000"}
 _NAMES: Final = {"lstm": "LSTM", "svm": "one-class SVM", "ml": "models together"}
-_WEAK: Final = 0.75  # recall below is shown in red
 
 
 def show_training(about: dict[str, Any], version: str, folder: Path, seconds: float) -> None:
@@ -69,47 +66,3 @@ def _warn_of_dirt(console: Console, data: dict[str, Any], reckoned: float) -> No
             "better log",
             soft_wrap=True,
         )
-
-
-def show_evaluation(evaluation: Evaluation) -> None:
-    """Print what each judge found at the budget, by kind."""
-    console = Console(highlight=False)
-    console.print(
-        f"[bold]{evaluation.scans:,}[/] scans; {evaluation.items['all']:,} of "
-        f"{evaluation.items['all'] + evaluation.honest:,} items are labelled "
-        f"({evaluation.prevalence:.1%}). Found at "
-        f"[bold]{evaluation.per_10k:g} false alerts per 10,000 scans[/]:",
-        soft_wrap=True,
-    )
-    judges = {name: JUDGES[name] for name in JUDGES if name in evaluation.found}
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    table.add_column("kind")
-    table.add_column("items", justify="right")
-    for name in judges.values():
-        table.add_column(name, justify="right")
-    for kind, items in evaluation.items.items():
-        recalls = [evaluation.found[name].recall[kind] for name in judges]
-        style = "bold" if kind in {"all", "rule-visible", "rule-invisible"} else None
-        table.add_row(kind, f"{items:,}", *map(_recall, recalls), style=style)
-    table.add_section()
-    for label, field in (("ROC-AUC", "roc_auc"), ("PR-AUC", "pr_auc"), ("threshold", "threshold")):
-        values = [getattr(evaluation.found[name], field) for name in judges]
-        table.add_row(label, "", *(f"{v:.1f}" if field == "threshold" else f"{v:.3f}"
-                                   for v in values))  # fmt: skip
-    alerts = [evaluation.found[name].false_alerts for name in judges]
-    table.add_row("false alerts", "", *(f"{count:,}" for count in alerts))
-    console.print(Padding(table, (1, 0, 0, 0)))
-    if evaluation.gain:
-        ratio, low, high = evaluation.gain
-        console.print(
-            f"Together they find [bold]{ratio:.2f}×[/] ({low:.2f}-{high:.2f}) as many anomalous "
-            "items as the rules alone at the same budget (95 % bootstrap interval).",
-            soft_wrap=True,
-        )
-
-
-def _recall(share: float) -> str:
-    if share != share:  # noqa: PLR0124 - no items of that kind
-        return "-"
-    text = f"{share:.2f}"
-    return f"[red]{text}[/]" if share < _WEAK else text

@@ -48,16 +48,24 @@ _COMPANY_SHARE: Final = 0.002  # a company that makes less of a log than this is
 
 @dataclass(frozen=True)
 class Engine:
-    """Everything that scoring needs, put together once."""
+    """Everything that scoring needs, put together once.
+
+    `without`: kinds of rules, and names of detectors, that are switched off.
+    """
 
     settings: Settings
     network: Network
     artifact: Artifact | None = None
+    without: frozenset[str] = frozenset()
 
     @cached_property
     def _rules(self) -> dict[str, RuleSet]:
         return {
-            name: RuleSet(rules, self.settings.thresholds, self.network)
+            name: RuleSet(
+                tuple(rule for rule in rules if rule.kind not in self.without),
+                self.settings.thresholds,
+                self.network,
+            )
             for name, rules in PROFILES.items()
         }
 
@@ -68,7 +76,8 @@ class Engine:
         """
         rules = self._rules[profile or self.settings.rules]
         artifact = self._learned(profile, ml=ml)
-        return (rules, artifact.lstm, artifact.svm) if artifact else (rules,)
+        every = (rules, artifact.lstm, artifact.svm) if artifact else (rules,)
+        return tuple(one for one in every if one.columns and one.name not in self.without)
 
     def _learned(self, profile: str | None, *, ml: bool) -> Artifact | None:
         """The artifact, if its detectors are to judge."""

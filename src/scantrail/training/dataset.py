@@ -11,7 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from scantrail.errors import TrainingError
-from scantrail.ingest.epc import decompose
+from scantrail.ingest.lots import lots
 from scantrail.vocabulary.protocols import Journeys
 
 Ints = npt.NDArray[np.int64]
@@ -51,7 +51,7 @@ def split(journeys: Journeys, seed: int) -> Split:
             f"the log has {items} items; at least {_LEAST} are needed to learn what is normal and "
             "how rare the rest is: give a longer log"
         )
-    lot = _lots(journeys.codes)
+    lot = lots(journeys.codes)
     first = np.full(items, np.iinfo(np.int64).max)
     np.minimum.at(first, journeys.columns["epc"], journeys.columns["time"].view(np.int64))
     begun = np.full(int(lot.max()) + 1, np.iinfo(np.int64).max)
@@ -63,19 +63,6 @@ def split(journeys: Journeys, seed: int) -> Split:
     part_of_lot[order] = np.digitize(places[: len(order)], np.cumsum(list(PARTS.values())))
     part = part_of_lot[lot]
     return Split(*(np.flatnonzero(part == number) for number in range(len(PARTS))))
-
-
-def _lots(codes: pl.Series) -> Ints:
-    """A number for each item's lot; items that tell none are bunched by their code's hash."""
-    parts = decompose(codes).select("epc_code", "company", "product", "lot")
-    bunch = pl.col("epc_code").fill_null("").hash(seed=0) % 1000
-    keyed = parts.select(
-        pl.when(pl.col("lot").is_not_null())
-        .then(pl.concat_str("company", "product", "lot", separator=".", ignore_nulls=True))
-        .otherwise(pl.format("?{}", bunch))
-        .rank("dense")
-    )
-    return keyed.to_series().to_numpy().astype(np.int64) - 1
 
 
 def presumed_normal(journeys: Journeys, rule_scores: pl.Series, high: float) -> Ints:

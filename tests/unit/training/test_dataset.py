@@ -3,8 +3,9 @@ import polars as pl
 import pytest
 
 from scantrail.errors import TrainingError
+from scantrail.ingest.lots import lots
 from scantrail.pipeline import see
-from scantrail.training.dataset import _lots, digest, presumed_normal, split
+from scantrail.training.dataset import digest, presumed_normal, split
 from scantrail.wiring import engine
 
 
@@ -16,8 +17,8 @@ def journeys(simulated_log):
 
 def test_the_parts_share_neither_item_nor_lot(journeys):
     parts = split(journeys, seed=1)
-    lots = _lots(journeys.codes)
-    members = [set(lots[part]) for part in (parts.train, parts.valid, parts.test)]
+    lot = lots(journeys.codes)
+    members = [set(lot[part]) for part in (parts.train, parts.valid, parts.test)]
     assert not members[0] & members[1]
     assert not members[0] & members[2]
     assert not members[1] & members[2]
@@ -58,6 +59,6 @@ def test_the_digest_is_of_the_events_alone(simulated_log):
 
 def test_items_that_tell_no_lot_are_bunched_alike_everywhere():
     codes = pl.Series(["junk", "urn:x", "junk"])
-    first, second, third = _lots(codes)
+    first, second, third = lots(codes)
     assert first == third
     assert second >= 0

@@ -90,6 +90,16 @@ def test_a_negative_budget_is_refused():
         evaluate(verdicts([1.0]), labels(jump=[0]), -1)
 
 
+@pytest.mark.parametrize("ending", ["parquet", "csv", "json", "jsonl"])
+def test_verdicts_are_read_as_detect_writes_them(ending, tmp_path):
+    frame = verdicts([0.0] * 300).with_columns(kind=pl.Series([None] * 299 + ["jump"]))
+    path = tmp_path / f"v.{ending}"
+    writers = {"parquet": "write_parquet", "csv": "write_csv", "json": "write_json",
+               "jsonl": "write_ndjson"}  # fmt: skip
+    getattr(frame, writers[ending])(path)
+    assert read_verdicts(path).equals(frame)
+
+
 def test_files_that_are_no_verdicts_are_refused(tmp_path):
     path = tmp_path / "v.csv"
     path.write_text("event_id,epc_code\n1,a\n")
