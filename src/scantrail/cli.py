@@ -5,26 +5,16 @@ from __future__ import annotations
 import io
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final, NoReturn, Protocol
+from typing import Annotated, Final, NoReturn
 
 import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    Progress,
-    SpinnerColumn,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
+from scantrail import cli_dataset, cli_tune
 from scantrail.cli_keys import audit, keys_app
+from scantrail.cli_parts import STDERR, Log, LogOrDataset, SitesOption, Zone, shares, stages
 from scantrail.errors import InputError, ScantrailError, SettingsError
 from scantrail.settings import read_settings
 
@@ -47,8 +37,9 @@ sites_app = typer.Typer(
 app.add_typer(sites_app, name="sites")
 app.add_typer(keys_app, name="keys")
 app.command("audit")(audit)
+app.add_typer(cli_dataset.app, name="dataset")
+app.command()(cli_tune.tune)
 
-_stderr = Console(stderr=True, highlight=False)
 _FOUND: Final = 3  # exit code of `--fail-on`
 _ERROR: Final = 1
 _STOPPED: Final = 130  # as shells have it: 128 and the number of the signal
@@ -66,28 +57,6 @@ class Language(StrEnum):
 
     ENGLISH = "en"
     KOREAN = "ko"
-
-
-Log = Annotated[Path, typer.Argument(help="Scan log: CSV, TSV (also .gz), Parquet, JSON, EPCIS.")]
-SitesOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--sites",
-        help="Site list (CSV), or a folder written by [bold]scantrail sites learn[/]. Default: "
-        "the bundled demo chain.",
-    ),
-]
-Zone = Annotated[
-    str | None,
-    typer.Option(help="Time zone of times without an offset, e.g. Asia/Seoul (the default)."),
-]
-
-
-class StageCall(Protocol):
-    """Told of each stage's name as it begins."""
-
-    def __call__(self, name: str, /) -> None:
-        """Begin a stage."""
 
 
 @app.command()
@@ -161,7 +130,7 @@ def detect(
     )
     engine = wiring.engine(settings)
     learning = not engine.network.knows_lanes
-    with _stages(4 + learning + bool(out or rejects), quiet=quiet) as stage:
+    with stages(4 + learning + bool(out or rejects), quiet=quiet) as stage:
         stage("reading")
         events = wiring.read_events(log, settings, engine.network.sites)
         earlier = wiring.read_events(history, settings, engine.network.sites) if history else None
@@ -182,14 +151,20 @@ def detect(
 
 @app.command()
 def train(
-    log: Log,
+    log: LogOrDataset,
     out: Annotated[Path, typer.Option(help="Folder to write the artifact to.")],
     sites: Annotated[
         Path, typer.Option(help="Site list (CSV), or a folder written by 'sites learn'.")
     ],
     zone: Zone = None,
     seed: Annotated[int, typer.Option(help="The same seed and log give the same artifact.")] = 0,
-    epochs: Annotated[int, typer.Option(min=1, max=200, help="Passes over a long log.")] = 4,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, max=200, help="Passes over a long log. Default: 4.")
+    ] = None,
+    params: Annotated[
+        Path | None,
+        typer.Option(help="Parameters (.json, .toml), e.g. found by [bold]scantrail tune[/]."),
+    ] = None,
 ) -> None:
     r"""Learn what is normal from your own log, without labels; a few anomalies in it do no harm.
 
@@ -205,13 +180,15 @@ def train(
     started = time.perf_counter()
     settings = read_settings(zone=zone, sites=str(sites), artifacts="none")
     engine = wiring.engine(settings)
-    with _shares() as share:
+    with shares() as share:
         share("reading", 0.0)
-        events = wiring.read_events(log, settings, engine.network.sites)
-        if not engine.network.knows_lanes:
-            engine = engine.with_tiers_seen(events).learned_from(events)
+        dataset = wiring.dataset_at(log, settings)
+        engine = engine.knowing(dataset.events)
         with output.folder_at(out):
-            trained = wiring.train(engine, events, out, share, seed=seed, epochs=epochs)
+            trained = wiring.train(
+                engine, dataset.events, out, share,
+                seed=seed, epochs=epochs, parameters=params, dataset=dataset,
+            )  # fmt: skip
     seconds = time.perf_counter() - started
     show_training(trained.card.about, wiring.version_of(out), out, seconds)
 
@@ -259,7 +236,7 @@ def sites_learn(
     output.check_folder(out)
     settings = read_settings(zone=zone, sites=str(sites))
     engine = wiring.engine(settings)
-    with _stages(2, quiet=False) as stage:
+    with stages(2, quiet=False) as stage:
         stage("reading")
         events = wiring.read_events(log, settings, engine.network.sites)
         if not len(events.frame):
@@ -291,7 +268,7 @@ def simulate(
 
     output.check_folder(out)
     started = time.perf_counter()
-    with _stages(2, quiet=False) as stage:
+    with stages(2, quiet=False) as stage:
         stage("simulating")
         made = run(SimulationConfig(epcs=epcs, seed=seed, chain=chain, anomaly_rate=anomalies))
         stage("writing")
@@ -354,46 +331,6 @@ def _companies(text: str) -> list[str]:
     return codes
 
 
-@contextmanager
-def _stages(total: int, *, quiet: bool) -> Iterator[StageCall]:
-    """A progress bar over named stages, on stderr, gone when done."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description:<16}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-    )
-    hidden = quiet or not _stderr.is_terminal
-    with Progress(*columns, console=_stderr, transient=True, disable=hidden) as progress:
-        task = progress.add_task("", total=total)
-        begun = 0
-
-        def stage(name: str) -> None:
-            nonlocal begun
-            progress.update(task, description=name, completed=begun)
-            begun += 1
-
-        yield stage
-
-
-@contextmanager
-def _shares() -> Iterator[Callable[[str, float], None]]:
-    """A progress bar over shares of the whole, on stderr, gone when done."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description:<24}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(
-        *columns, console=_stderr, transient=True, disable=not _stderr.is_terminal
-    ) as progress:
-        task = progress.add_task("", total=1.0)
-        yield lambda name, share: progress.update(task, description=name, completed=share)
-
-
 def main() -> None:
     """Run the command line; errors are one sentence on stderr and exit code 1."""
     for stream in (sys.stdout, sys.stderr):
@@ -418,5 +355,5 @@ def main() -> None:
 
 
 def _fail(text: str, code: int = _ERROR) -> NoReturn:
-    _stderr.print("[bold red]error:[/]", escape(" ".join(text.splitlines())), soft_wrap=True)
+    STDERR.print("[bold red]error:[/]", escape(" ".join(text.splitlines())), soft_wrap=True)
     sys.exit(code)

@@ -1,0 +1,88 @@
+"""What several groups of commands share: options and progress bars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Final, Protocol
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+#: Where errors and progress go.
+STDERR: Final = Console(stderr=True, highlight=False)
+
+Log = Annotated[Path, typer.Argument(help="Scan log: CSV, TSV (also .gz), Parquet, JSON, EPCIS.")]
+LogOrDataset = Annotated[
+    Path,
+    typer.Argument(help="Scan log, or the folder of a dataset ([bold]scantrail dataset build[/])."),
+]
+SitesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--sites",
+        help="Site list (CSV), or a folder written by [bold]scantrail sites learn[/]. Default: "
+        "the bundled demo chain.",
+    ),
+]
+Zone = Annotated[
+    str | None,
+    typer.Option(help="Time zone of times without an offset, e.g. Asia/Seoul (the default)."),
+]
+
+
+class StageCall(Protocol):
+    """Told of each stage's name as it begins."""
+
+    def __call__(self, name: str, /) -> None:
+        """Begin a stage."""
+
+
+@contextmanager
+def stages(total: int, *, quiet: bool = False) -> Iterator[StageCall]:
+    """A progress bar over named stages, on stderr, gone when done."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description:<16}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+    )
+    hidden = quiet or not STDERR.is_terminal
+    with Progress(*columns, console=STDERR, transient=True, disable=hidden) as progress:
+        task = progress.add_task("", total=total)
+        begun = 0
+
+        def stage(name: str) -> None:
+            nonlocal begun
+            progress.update(task, description=name, completed=begun)
+            begun += 1
+
+        yield stage
+
+
+@contextmanager
+def shares() -> Iterator[Callable[[str, float], None]]:
+    """A progress bar over shares of the whole, on stderr, gone when done."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description:<24}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns, console=STDERR, transient=True, disable=not STDERR.is_terminal
+    ) as progress:
+        task = progress.add_task("", total=1.0)
+        yield lambda name, share: progress.update(task, description=name, completed=share)
