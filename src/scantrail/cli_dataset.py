@@ -90,7 +90,7 @@ def build(
     )
     if recipe.since and recipe.until and recipe.since >= recipe.until:
         raise SettingsError("--since is not before --until; nothing would be left")
-    with stages(2) as stage:
+    with stages(2, quiet=False) as stage:
         stage("reading")
         known = read_labels(labels) if labels else None
         dataset = wiring.dataset_of(logs, settings, recipe, known)
@@ -195,7 +195,7 @@ def measure(
 
     dataset = folder.read(folder.find(version, root))
     settings = read_settings(sites=str(sites) if sites else None, artifacts=artifacts)
-    with stages(3) as stage:
+    with stages(3, quiet=False) as stage:
         engine = wiring.engine(settings).knowing(dataset.events)
         report = engine.judge(dataset.events, progress=stage)
     summary_of_datasets.show_sets(told(dataset, report), dataset.version)

@@ -1,4 +1,4 @@
-"""What several groups of commands share: options and progress bars."""
+"""What commands share: arguments, and progress on stderr."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-#: Where errors and progress go.
+#: Where progress and errors go.
 STDERR: Final = Console(stderr=True, highlight=False)
 
 Log = Annotated[Path, typer.Argument(help="Scan log: CSV, TSV (also .gz), Parquet, JSON, EPCIS.")]
@@ -49,7 +49,7 @@ class StageCall(Protocol):
 
 
 @contextmanager
-def stages(total: int, *, quiet: bool = False) -> Iterator[StageCall]:
+def stages(total: int, *, quiet: bool) -> Iterator[StageCall]:
     """A progress bar over named stages, on stderr, gone when done."""
     columns = (
         SpinnerColumn(),

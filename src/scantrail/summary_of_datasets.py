@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -136,6 +136,19 @@ def _say(console: Console, text: str) -> None:
 
 
 def _value(value: object) -> str:
+    """An option's value as people write it.
+
+    >>> _value(None), _value(1030), _value((1030, 1031)), _value({"per_kind": 30, "seed": 0})
+    ('none', '1,030', '1030, 1031', 'per_kind 30, seed 0')
+    """
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {each}" for key, each in value.items())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(map(str, value)) or "none"
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else escape(str(value))
 
 
@@ -173,8 +186,8 @@ def _checks(quality: Quality) -> Table:
           for name, count in quality.missing.items()),
         ("uploaded twice", repeats.scans, f"the same scan again, of {repeats.items:,} items"),
         ("event ids used twice", repeats.ids, "for different scans"),
-        ("late rows", order.late, f"more than an hour behind their file, up to {order.hours:g} h"),
-        ("items out of order", order.items, "their scans stand in another order than they were"),
+        ("late rows", order.late, f"over an hour behind their file, up to {order.hours:g} h"),
+        ("items out of order", order.items, "their scans stand in another order than they came"),
         ("at unknown sites", quality.unknown_events, sites),
         ("sites without scans", len(quality.silent), ", ".join(quality.silent[:3])),
     ]  # fmt: skip

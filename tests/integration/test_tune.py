@@ -17,6 +17,7 @@ from scantrail.simulate import SimulationConfig, simulate, write
 
 torch = pytest.importorskip("torch", reason="needs the extra `train`")
 
+from scantrail.training.space import GRIDS  # noqa: E402
 from scantrail.training.study import opened  # noqa: E402
 
 RUN = [sys.executable, "-c", "from scantrail.cli import main; main()"]
@@ -109,9 +110,7 @@ def test_time_that_is_spent_ends_it_and_more_goes_on(engine, dataset, whole, tmp
 
 def test_a_grid_is_gone_through_once(engine, dataset, tmp_path, monkeypatch):
     grid = {"svm.nu": (0.3, 0.5), "svm.unit": (10.0, 20.0)}
-    monkeypatch.setitem(
-        __import__("scantrail.training.space", fromlist=["GRIDS"]).GRIDS, "svm", grid
-    )
+    monkeypatch.setitem(GRIDS, "svm", grid)
     first = tuned(engine, dataset, tmp_path, sampler="grid", trials=3)
     assert len(first.trials) == 3
     one = tuned(engine, dataset, tmp_path, sampler="grid")

@@ -21,7 +21,7 @@ from scantrail.vocabulary.protocols import Journeys
 
 Flags = npt.NDArray[np.bool_]
 
-_FIRST, _LAST = 0.5, 0.8  # of all scans, those before the first and the last fold's moment
+_FIRST, _LAST = 0.6, 0.85  # of all scans, those before the first and the last fold's moment
 _PARTS: Final = 5  # of what is learned from, one part tells when to stop
 _LEAST: Final = 1_000  # items; below, folds are too small to tell anything
 

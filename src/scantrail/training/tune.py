@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from scantrail.errors import TrainingError
 from scantrail.training.checkpoint import Epoch
@@ -30,6 +30,7 @@ _SHARES: Final = {"svm": 0.25, "lstm": 0.75}  # of the minutes, if both are tune
 _ENDED: Final = (TrialState.COMPLETE, TrialState.PRUNED)
 _FAILED: Final = "failed"  # why a trial could not be judged
 _FOLDS: Final = "folds"
+_USUAL: Final = "usual"
 
 Progress = Callable[[str, float], None]
 
@@ -157,7 +158,7 @@ class _Run:
                 self._try(trial, partial(self._tell, progress, count))
             except _OutOfTimeError:
                 self.study.tell(trial, state=TrialState.FAIL)
-                self.study.enqueue_trial(trial.params)
+                self._again(trial)
                 return
             except TrainingError as error:
                 trial.set_user_attr(_FAILED, str(error))
@@ -168,11 +169,16 @@ class _Run:
         for left in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             self.study.tell(left.number, state=TrialState.FAIL)
             if left.params.keys() == self.space.keys():
-                self.study.enqueue_trial(left.params)
+                self._again(left)
         if not self.study.get_trials(deepcopy=False) and self.how.sampler == "tpe":
             events = int(self.ready[-1].learn.sum())
             epochs = min(passes(events, TrainSettings()), 20)
-            self.study.enqueue_trial(usual(self.model, epochs))
+            self.study.enqueue_trial(usual(self.model, epochs), user_attrs={_USUAL: True})
+
+    def _again(self, trial: optuna.Trial | FrozenTrial) -> None:
+        """Try the same parameters once more."""
+        known = {name: True for name in (_USUAL,) if name in trial.user_attrs}
+        self.study.enqueue_trial(trial.params, user_attrs=known)
 
     def _grid(self) -> dict[str, Any]:
         return dict(GRIDS[self.model])
@@ -229,7 +235,7 @@ def _combinations(grid: dict[str, Any]) -> int:
     return count
 
 
-def _ended(trial: optuna.trial.FrozenTrial) -> bool:
+def _ended(trial: FrozenTrial) -> bool:
     """Whether a trial was judged to its end, or can't be."""
     return trial.state in _ENDED or _FAILED in trial.user_attrs
 
@@ -244,11 +250,11 @@ def _told(study: optuna.Study, model: Model) -> Tuned:
             "where it was, or give more --minutes"
         )
     best = max(complete, key=lambda one: one.recall)
-    first = ended[0].system_attrs.get("fixed_params") is not None
-    return Tuned(model, trials, best, trials[0] if first else None)
+    first = (each for each, of in zip(trials, ended, strict=True) if _USUAL in of.user_attrs)
+    return Tuned(model, trials, best, next(first, None))
 
 
-def _tried(trial: optuna.trial.FrozenTrial, number: int) -> Tried:
+def _tried(trial: FrozenTrial, number: int) -> Tried:
     folds = tuple(trial.user_attrs.get(_FOLDS, ()))
     return Tried(
         number=number + 1,
