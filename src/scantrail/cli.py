@@ -1,4 +1,4 @@
-"""The command line: detect, train, evaluate, sites learn, simulate, serve, keys, audit."""
+"""The command line: detect, train, evaluate, sites learn, simulate, serve; others in `cli_…`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,6 @@ app.add_typer(sites_app, name="sites")
 app.add_typer(keys_app, name="keys")
 app.command("audit")(audit)
 app.add_typer(cli_dataset.app, name="dataset")
-app.command()(cli_tune.tune)
 
 _FOUND: Final = 3  # exit code of `--fail-on`
 _ERROR: Final = 1
@@ -191,6 +190,9 @@ def train(
             )  # fmt: skip
     seconds = time.perf_counter() - started
     show_training(trained.card.about, wiring.version_of(out), out, seconds)
+
+
+app.command()(cli_tune.tune)
 
 
 @app.command()

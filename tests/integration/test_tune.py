@@ -27,7 +27,7 @@ SVM = {"models": ("svm",), "folds": 2, "minutes": 5.0}
 @pytest.fixture(scope="module")
 def log(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tuned")
-    write(simulate(SimulationConfig(1_500, seed=5, anomaly_rate=0.01)), folder)
+    write(simulate(SimulationConfig(1_100, seed=5, anomaly_rate=0.01)), folder)
     return folder
 
 
@@ -59,14 +59,14 @@ def what(one):
 @pytest.fixture(scope="module")
 def whole(engine, dataset, tmp_path_factory):
     """A study that nobody stopped."""
-    return tuned(engine, dataset, tmp_path_factory.mktemp("whole"), trials=6)
+    return tuned(engine, dataset, tmp_path_factory.mktemp("whole"), trials=4)
 
 
 def test_the_first_trial_is_the_usual_one_and_the_best_is_no_worse(whole):
     assert whole.usual is whole.trials[0]
     assert whole.usual.parameters["svm.unit"] == 10.0
     assert whole.best.recall >= whole.usual.recall
-    assert len({str(trial.parameters) for trial in whole.trials}) == 6
+    assert len({str(trial.parameters) for trial in whole.trials}) == 4
     complete = [trial for trial in whole.trials if trial.state == "complete"]
     assert all(len(trial.folds) == 2 for trial in complete)
 
@@ -88,15 +88,15 @@ def test_a_study_that_was_killed_goes_on_as_if_it_had_not_been(
     command = [*RUN, "tune", str(log / "scans.tsv"), "--sites", str(log / "sites.csv"), "--out",
                str(out), "--model", "svm", "--folds", "2", "--trials", "50"]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as running:
-        until = time.monotonic() + 120
-        while ended(out) < 2 and running.poll() is None and time.monotonic() < until:
+        until = time.monotonic() + 400
+        while not ended(out) and running.poll() is None and time.monotonic() < until:
             time.sleep(0.02)
         running.send_signal(signal.SIGKILL)
     assert running.returncode == -signal.SIGKILL
     before = ended(out)
-    assert before >= 2
-    resumed = tuned(engine, dataset, out, trials=max(6, before))
-    assert what(resumed)[:6] == what(whole)
+    assert before
+    resumed = tuned(engine, dataset, out, trials=max(4, before))
+    assert what(resumed)[:4] == what(whole)
 
 
 def test_time_that_is_spent_ends_it_and_more_goes_on(engine, dataset, whole, tmp_path):
@@ -104,8 +104,8 @@ def test_time_that_is_spent_ends_it_and_more_goes_on(engine, dataset, whole, tmp
         TrainingError, match="no trial of the svm came to its end in the time given"
     ):
         tuned(engine, dataset, tmp_path, minutes=1e-9)
+    assert what(tuned(engine, dataset, tmp_path, trials=1)) == what(whole)[:1]
     assert what(tuned(engine, dataset, tmp_path, trials=2)) == what(whole)[:2]
-    assert what(tuned(engine, dataset, tmp_path, trials=3)) == what(whole)[:3]
 
 
 def test_a_grid_is_gone_through_once(engine, dataset, tmp_path, monkeypatch):
@@ -118,6 +118,13 @@ def test_a_grid_is_gone_through_once(engine, dataset, tmp_path, monkeypatch):
     assert tried == {(nu, unit) for nu in grid["svm.nu"] for unit in grid["svm.unit"]}
     assert len(one.trials) == 4
     assert one.usual is None
+
+
+def test_the_network_is_tuned_likewise(engine, dataset, tmp_path, monkeypatch):
+    monkeypatch.setitem(GRIDS, "lstm", {"hidden": (16, 32), "fit.epochs": (1,)})
+    one = tuned(engine, dataset, tmp_path, models=("lstm",), sampler="grid")
+    assert [trial.state for trial in one.trials] == ["complete", "complete"]
+    assert {trial.parameters["hidden"] for trial in one.trials} == {16, 32}
 
 
 def test_a_study_of_other_data_or_made_otherwise_is_refused(
@@ -150,6 +157,21 @@ def test_a_damaged_study_is_refused(engine, dataset, tmp_path):
         tuned(engine, dataset, tmp_path, trials=1)
 
 
+def test_the_command_tells_and_writes_what_it_found(log, tmp_path, monkeypatch, capsys):
+    from scantrail import cli
+
+    out = tmp_path / "tuned"
+    words = ["tune", log / "scans.tsv", "--sites", log / "sites.csv", "--out", out, "--model", "svm",
+             "--folds", 2, "--trials", 1]  # fmt: skip
+    monkeypatch.setattr(sys, "argv", ["scantrail", *map(str, words)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    told = capsys.readouterr()
+    assert (ended.value.code or 0) == 0, told.err
+    assert "Nothing was better than the usual parameters" in told.out
+    assert json.loads((out / "parameters.json").read_text())["svm"]["unit"] == 10.0
+
+
 @pytest.mark.slow
 def test_tune_then_train_then_trace_it_back(log, tmp_path):
     """The whole way by commands: dataset, tune, train with what was found, lineage."""
@@ -164,11 +186,24 @@ def test_tune_then_train_then_trace_it_back(log, tmp_path):
     run("dataset", "build", log / "scans.tsv", "--sites", sites)
     [folder] = (tmp_path / "datasets").iterdir()
     out = tmp_path / "tuned"
-    told = run("tune", folder, "--sites", sites, "--out", out, "--folds", 2, "--trials", 1)
+    told = run(
+        "tune",
+        folder,
+        "--sites",
+        sites,
+        "--out",
+        out,
+        "--folds",
+        2,
+        "--trials",
+        1,
+        "--model",
+        "svm",
+    )
     assert "Share of planted anomalies found at 3 false alerts per 10,000 scans" in told
     assert "trial 1, as usual" in told
-    assert set(json.loads((out / "parameters.json").read_text())) >= {"svm", "fit", "least_steps"}
-    assert pl.read_csv(out / "trials.csv")["model"].to_list() == ["svm", "lstm"]
+    assert set(json.loads((out / "parameters.json").read_text())) == {"svm"}
+    assert pl.read_csv(out / "trials.csv")["model"].to_list() == ["svm"]
 
     found = {"hidden": 16, "least_steps": 0, "fit": {"epochs": 1}, "svm": {"nu": 0.3}}
     (out / "small.json").write_text(json.dumps(found))

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.pruners import MedianPruner
 from optuna.samplers import BaseSampler, GridSampler, TPESampler
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from scantrail.errors import TrainingError
 
@@ -47,7 +49,7 @@ def opened(folder: Path) -> Iterator[RDBStorage]:
         raise TrainingError(f"{folder} can't be written: {error}") from error
     except OSError as error:
         raise TrainingError(f"{folder} can't be written: {error.strerror}") from error
-    except optuna.exceptions.StorageInternalError as error:
+    except (StorageInternalError, SQLAlchemyError) as error:
         raise TrainingError(
             f"{path} can't be used: it is damaged, or the disk is full; delete it to start afresh"
         ) from error
