@@ -47,7 +47,7 @@ def wrong_clocks(journeys: Journeys) -> tuple[Spell, ...]:
     known = Vocabulary.learn(journeys)
     coded = code(journeys, known)
     usual = Usual.learn(coded, known)
-    odds = usual.clock_ahead(coded)
+    odds = usual.clock_ahead(coded, usual.hours_of(coded))
     before = coded.with_whom.before
     trip = (before >= 0) & (coded.site[before] != coded.site) & ~coded.with_whom.again
     # at all sites together: what is usual at this one may be learned from the wrong clock itself

@@ -59,7 +59,7 @@ def folds(journeys: Journeys, count: int, seed: int) -> Iterator[Fold]:
         )
     hand = dealt(journeys, count * _PARTS, seed)
     group, part = np.divmod(hand, _PARTS)
-    times = journeys.linked["time"].to_physical().to_numpy()
+    times = journeys.columns["time"].view(np.int64)
     moments = np.quantile(times, np.linspace(_FIRST, _LAST, count)).astype(np.int64)
     for number, until in enumerate(moments.tolist()):
         judged = group == number

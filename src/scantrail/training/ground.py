@@ -29,7 +29,7 @@ class Ground:
         journeys: The log.
         network: Sites (and lanes) that it is linked against.
         normal: (items,) items that are presumed normal.
-        odd: (n,) scans, in the order of `journeys.linked`, that are labelled; None: no labels.
+        odd: (n,) scans, in the order of `journeys.columns`, that are labelled; None: no labels.
         aside: (items,) items that are neither to be found nor honest.
     """
 
@@ -50,7 +50,7 @@ def ground_of(
     Args:
         journeys: The log, its rows those of a dataset.
         network: What it is linked against.
-        rule_scores: The rules' score columns, in the order of `journeys.linked`.
+        rule_scores: The rules' score columns, in the order of `journeys.columns`.
         labels: `datasets.labels.LABELS`; may be empty.
     """
     items = len(journeys.codes)
@@ -62,7 +62,7 @@ def ground_of(
     told = journeys.linked.select(event="row").join(
         anomalous, on="event", how="left", maintain_order="left"
     )
-    item = journeys.linked["epc"].to_numpy()
+    item = journeys.columns["epc"]
     seen = told["rule_visible"].fill_null(value=False).to_numpy()
     aside = items_of(seen, item, items)
     odd = told["kind"].is_not_null().to_numpy() & ~aside[item]

@@ -34,6 +34,7 @@ from scantrail.training.ground import Ground, items_of
 from scantrail.training.planting import plant
 from scantrail.training.svm import fit_svm
 from scantrail.training.train import TrainSettings, network_of, passes
+from scantrail.vocabulary.linked import Linked
 from scantrail.vocabulary.protocols import Journeys
 
 Floats = npt.NDArray[np.float64]
@@ -60,11 +61,11 @@ class Course:
     @cached_property
     def item(self) -> npt.NDArray[np.int64]:
         """(n,) the item of each scan."""
-        return self.journeys.linked["epc"].to_numpy().astype(np.int64)
+        return self.journeys.columns["epc"].astype(np.int64)
 
     @cached_property
     def _time(self) -> npt.NDArray[np.int64]:
-        return self.journeys.linked["time"].to_physical().to_numpy()
+        return self.journeys.columns["time"].view(np.int64)
 
     @cached_property
     def learn(self) -> Flags:
@@ -87,9 +88,10 @@ class Course:
     @cached_property
     def known(self) -> Vocabulary:
         """What was known at the fold's moment."""
-        seen = self.journeys.linked.filter(pl.Series(self.learn))
-        codes = self.journeys.codes.gather(seen["epc"].unique().sort())
-        return Vocabulary.learn(replace(self.journeys, linked=seen, codes=codes))
+        columns = self.journeys.columns
+        seen = Linked({name: values[self.learn] for name, values in columns.arrays.items()})
+        codes = self.journeys.codes.gather(np.unique(self.item[self.learn]))
+        return Vocabulary.learn(replace(self.journeys, columns=seen, codes=codes))
 
     @cached_property
     def coded(self) -> Coded:
@@ -174,8 +176,8 @@ def courses(ground: Ground, count: int, seed: int) -> Iterator[Course]:
 
 def _labelled(ground: Ground, fold: Fold) -> Course:
     assert ground.odd is not None
-    late: Flags = ground.journeys.linked["time"].to_physical().to_numpy() > fold.until
-    item = ground.journeys.linked["epc"].to_numpy()
+    late: Flags = ground.journeys.columns["time"].view(np.int64) > fold.until
+    item = ground.journeys.columns["epc"]
     # what showed an anomaly earlier is neither honest nor to be found now
     other = items_of(ground.odd & ~late, item, len(ground.normal))
     aside = ground.aside | other
@@ -184,17 +186,16 @@ def _labelled(ground: Ground, fold: Fold) -> Course:
 
 def _planted(ground: Ground, fold: Fold, seed: int) -> Course:
     journeys = ground.journeys
-    item = journeys.linked["epc"].to_numpy()
-    time = journeys.linked["time"].to_physical().to_numpy()
+    item = journeys.columns["epc"]
+    time = journeys.columns["time"].view(np.int64)
     where = (time > fold.until) & (fold.judge & ground.normal)[item]
     events, kind = plant(journeys, ground.network.sites, where, seed)
     seen = pipeline.see(events, ground.network)
-    linked = seen.linked.select("row")
-    odd = kind.is_not_null().gather(linked["row"]).to_numpy()
+    odd = kind.is_not_null().to_numpy()[seen.columns["row"]]
     place = _places(seen.codes, journeys.codes)
     fold = replace(fold, learn=fold.learn[place], stop=fold.stop[place], judge=fold.judge[place])
-    now = seen.linked["time"].to_physical().to_numpy() > fold.until
-    item, count = seen.linked["epc"].to_numpy(), len(place)
+    now = seen.columns["time"].view(np.int64) > fold.until
+    item, count = seen.columns["epc"], len(place)
     # what shows too early can't be found; what rules suspect may be odd without being planted
     early = items_of(odd & ~now, item, count) & ~items_of(odd & now, item, count)
     aside = early | ~ground.normal[place]

@@ -191,7 +191,7 @@ def plant(
     Args:
         journeys: The log.
         sites: Its site list.
-        where: (n,) scans, in the order of `journeys.linked`, of items that are presumed normal.
+        where: (n,) scans, in the order of `journeys.columns`, of items that are presumed normal.
         seed: The same seed plants the same.
 
     Returns:
@@ -201,7 +201,7 @@ def plant(
     rng = np.random.default_rng(seed)
     log = _log(journeys, sites, rng)
     places = rng.permutation(np.flatnonzero(where))
-    item = journeys.linked["epc"].to_numpy()
+    item = journeys.columns["epc"]
     _, one_each = np.unique(item[places], return_index=True)
     places = places[np.sort(one_each)]
     most = -(-max(_LEAST, int(_SHARE * len(places))) // len(KINDS))
@@ -220,13 +220,13 @@ def plant(
 
 
 def _log(journeys: Journeys, sites: Sites, rng: np.random.Generator) -> _Log:
-    linked = journeys.linked
-    item = linked["epc"].to_numpy()
-    starts = np.flatnonzero(np.diff(item, prepend=-1))
+    linked = journeys.columns
+    item = linked["epc"]
+    starts = np.flatnonzero(np.diff(item.astype(np.int64), prepend=-1))
     lengths = np.diff(np.append(starts, len(item)))
-    time = linked["time"].to_physical().to_numpy().copy()
-    local = linked["local"].to_physical().to_numpy()
-    site = linked["site"].fill_null(-1).to_numpy().astype(np.int64)
+    time = linked["time"].view(np.int64).copy()
+    local = linked["local"].view(np.int64)
+    site = linked["site"].astype(np.int64)
     count = len(sites)
     lanes = np.zeros((count, count), bool)
     moved = np.flatnonzero((np.diff(item) == 0) & (site[1:] >= 0) & (site[:-1] >= 0))

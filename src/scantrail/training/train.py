@@ -118,8 +118,7 @@ def train(
 
     progress("measuring", 0.95)
     seen = _seen_rates(raw, calibrations, item, np.intersect1d(parts.test, normal), settings)
-    about = _about(journeys, parts, normal, learned.fitted, settings) | {"seen_rates": seen}
-    about["data"] |= origin
+    about = _about(journeys, parts, normal, learned.fitted, settings, origin) | {"seen_rates": seen}
     arrays, svm = to_arrays(learned.svm)
     card = _card(learned, svm, rules, about, settings)
     write_artifact(folder, card, (network, learned.usual, arrays, calibrations))
@@ -187,7 +186,12 @@ def _card(
 
 
 def _about(
-    journeys: Journeys, parts: Split, normal: Ints, fitted: Fitted, settings: TrainSettings
+    journeys: Journeys,
+    parts: Split,
+    normal: Ints,
+    fitted: Fitted,
+    settings: TrainSettings,
+    origin: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What a person may want to know of an artifact."""
     return {
@@ -197,6 +201,7 @@ def _about(
             "items": len(journeys.codes),
             "parts": parts.sizes(),
             "left_out": len(journeys.codes) - len(normal),
+            **origin,
         },
         "code": code_version(),
         "python": platform.python_version(),
