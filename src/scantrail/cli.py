@@ -12,9 +12,9 @@ from typing import Annotated, Final, NoReturn
 import typer
 from rich.markup import escape
 
-from scantrail import cli_backtest, cli_evaluation
+from scantrail import cli_backtest, cli_dataset, cli_evaluation, cli_tune
 from scantrail.cli_keys import audit, keys_app
-from scantrail.cli_parts import STDERR, Log, SitesOption, Zone, shares, stages
+from scantrail.cli_parts import STDERR, Log, LogOrDataset, SitesOption, Zone, shares, stages
 from scantrail.errors import InputError, ScantrailError, SettingsError
 from scantrail.settings import read_settings
 
@@ -37,8 +37,11 @@ sites_app = typer.Typer(
 app.add_typer(sites_app, name="sites")
 app.add_typer(keys_app, name="keys")
 app.command("audit")(audit)
+app.add_typer(keys_app, name="keys")
+app.command("audit")(audit)
 app.add_typer(cli_evaluation.app)
 app.add_typer(cli_backtest.app)
+app.add_typer(cli_dataset.app, name="dataset")
 
 _FOUND: Final = 3  # exit code of `--fail-on`
 _ERROR: Final = 1
@@ -151,14 +154,20 @@ def detect(
 
 @app.command()
 def train(
-    log: Log,
+    log: LogOrDataset,
     out: Annotated[Path, typer.Option(help="Folder to write the artifact to.")],
     sites: Annotated[
         Path, typer.Option(help="Site list (CSV), or a folder written by 'sites learn'.")
     ],
     zone: Zone = None,
     seed: Annotated[int, typer.Option(help="The same seed and log give the same artifact.")] = 0,
-    epochs: Annotated[int, typer.Option(min=1, max=200, help="Passes over a long log.")] = 4,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, max=200, help="Passes over a long log. Default: 4.")
+    ] = None,
+    params: Annotated[
+        Path | None,
+        typer.Option(help="Parameters (.json, .toml), e.g. found by [bold]scantrail tune[/]."),
+    ] = None,
 ) -> None:
     r"""Learn what is normal from your own log, without labels; a few anomalies in it do no harm.
 
@@ -176,13 +185,18 @@ def train(
     engine = wiring.engine(settings)
     with shares() as share:
         share("reading", 0.0)
-        events = wiring.read_events(log, settings, engine.network.sites)
-        if not engine.network.knows_lanes:
-            engine = engine.with_tiers_seen(events).learned_from(events)
+        dataset = wiring.dataset_at(log, settings)
+        engine = engine.knowing(dataset.events)
         with output.folder_at(out):
-            trained = wiring.train(engine, events, out, share, seed=seed, epochs=epochs)
+            trained = wiring.train(
+                engine, dataset.events, out, share,
+                seed=seed, epochs=epochs, parameters=params, dataset=dataset,
+            )  # fmt: skip
     seconds = time.perf_counter() - started
     show_training(trained.card.about, wiring.version_of(out), out, seconds)
+
+
+app.command()(cli_tune.tune)
 
 
 @sites_app.command("learn")

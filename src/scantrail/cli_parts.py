@@ -23,6 +23,10 @@ from rich.progress import (
 STDERR: Final = Console(stderr=True, highlight=False)
 
 Log = Annotated[Path, typer.Argument(help="Scan log: CSV, TSV (also .gz), Parquet, JSON, EPCIS.")]
+LogOrDataset = Annotated[
+    Path,
+    typer.Argument(help="Scan log, or the folder of a dataset ([bold]scantrail dataset build[/])."),
+]
 SitesOption = Annotated[
     Path | None,
     typer.Option(

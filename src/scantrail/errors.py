@@ -39,3 +39,7 @@ class KeyRefused(ScantrailError):  # noqa: N818 - a refusal, no error of the ser
 
 class UnknownKey(ScantrailError):  # noqa: N818 - likewise
     """There is no such API key to change."""
+
+
+class DatasetError(ScantrailError):
+    """A stored dataset can't be made or used: unknown, damaged, or not what was asked for."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.resources import files
@@ -14,6 +15,10 @@ import polars as pl
 
 from scantrail import pipeline
 from scantrail.artifact import Artifact, read_artifact, read_card
+from scantrail.datasets.build import build, take
+from scantrail.datasets.folder import Dataset, read
+from scantrail.datasets.lineage import origin
+from scantrail.datasets.manifest import NAME, Recipe
 from scantrail.detectors.catalog import PROFILES
 from scantrail.detectors.rule_set import RuleSet
 from scantrail.errors import SettingsError, SitesError, TrainingError
@@ -140,6 +145,12 @@ class Engine:
         """An engine in which sites of unknown tier have the one that their scans show."""
         return replace(self, network=Network(self.network.sites.with_tiers_seen(events.frame)))
 
+    def knowing(self, events: Events) -> Engine:
+        """An engine that knows lanes: this one if it does, else one that learned from a log."""
+        if self.network.knows_lanes:
+            return self
+        return self.with_tiers_seen(events).learned_from(events)
+
     def learned_from(self, events: Events) -> Engine:
         """An engine whose lanes, and whose companies if none are configured, are this log's."""
         linked, _ = link(fill_gaps(events.frame, self.network.sites), self.network)
@@ -254,6 +265,33 @@ def _companies_at(path: Path) -> tuple[str, ...]:
         raise SitesError(f"{file} can't be used: {reason}; write it with 'sites learn'") from error
 
 
+def dataset_of(
+    paths: Sequence[Path], settings: Settings, recipe: Recipe, labels: pl.DataFrame | None = None
+) -> Dataset:
+    """Build a dataset from logs of any known format and folders of datasets.
+
+    Raises:
+        InputError: A log can't be read.
+        DatasetError: A dataset was changed, or nothing can be built; see `datasets.build`.
+    """
+    path = Path(settings.sites) if settings.sites else DEMO
+    sites = network_at(path).sites
+    inputs = [take(one, lambda log: read_events(log, settings, sites)) for one in paths]
+    return build(inputs, recipe, sites, labels)
+
+
+def dataset_at(path: Path, settings: Settings, labels: pl.DataFrame | None = None) -> Dataset:
+    """The dataset in a folder, or the one that a log makes with the usual options.
+
+    Raises:
+        InputError: The log can't be read.
+        DatasetError: The dataset was changed, or labels fit no event.
+    """
+    if (path / NAME).is_file() and labels is None:
+        return read(path)
+    return dataset_of([path], settings, Recipe(zone=settings.zone), labels)
+
+
 def train(
     learned: Engine,
     events: Events,
@@ -268,26 +306,71 @@ def train(
         events: The log.
         folder: Where the artifact goes.
         progress: Told what is being done, and which share is done.
-        given: `seed`, `epochs`.
+        given: `seed`; maybe `epochs`, `parameters` (a file) and `dataset` (where events are from).
 
     Raises:
         TrainingError: Nothing can be learned from this log, or the extra `train` is not installed.
     """
-    try:
+    with _with_extra():
+        from scantrail.training.parameters import read_parameters
         from scantrail.training.train import TrainSettings
         from scantrail.training.train import train as run
+    file, dataset = given.get("parameters"), given.get("dataset")
+    settings = read_parameters(file) if file else TrainSettings()
+    fit = settings.fit
+    if given.get("epochs"):
+        fit = msgspec.structs.replace(fit, epochs=given["epochs"])
+    settings = msgspec.structs.replace(settings, seed=given["seed"], fit=fit)
+    journeys, scores = _suspected(learned, events)
+    known = origin(dataset) if dataset else {}
+    return run(journeys, scores, folder, settings, progress, known)
+
+
+def tune(
+    learned: Engine,
+    dataset: Dataset,
+    folder: Path,
+    progress: Callable[[str, float], None],
+    **given: Any,
+) -> Any:
+    """Tune on a dataset; see `training.tune.tune`.
+
+    Args:
+        learned: Whose rules say what is surely odd.
+        dataset: The data; its labels, if there are any, say what is to be found.
+        folder: Where the studies go.
+        progress: Told what is being done, and which share is done.
+        given: The fields of `training.tune.TuneSettings`.
+
+    Raises:
+        TrainingError: Nothing can be tuned on this log, or the extra `train` is not installed.
+    """
+    with _with_extra():
+        from scantrail.training.ground import ground_of
+        from scantrail.training.tune import TuneSettings
+        from scantrail.training.tune import tune as run
+    journeys, scores = _suspected(learned, dataset.events)
+    ground = ground_of(journeys, learned.network, scores, dataset.tables["labels"])
+    return run(ground, folder, TuneSettings(**given), dataset.version, progress)
+
+
+def _suspected(learned: Engine, events: Events) -> tuple[Journeys, pl.DataFrame]:
+    """Linked events, and what rules think of them."""
+    journeys = pipeline.see(events.frame, learned.network)
+    (rules,) = learned.detectors("default", ml=False)
+    return journeys, rules.judge(journeys).scores
+
+
+@contextmanager
+def _with_extra() -> Iterator[None]:
+    """Name the extra if what training needs is not there."""
+    try:
+        yield
     except ImportError as error:
         raise TrainingError(
             f"training needs more than scoring does ({error.name} is missing): "
             "pip install 'scantrail[train]'"
         ) from error
-    journeys = pipeline.see(events.frame, learned.network)
-    (rules,) = learned.detectors("default", ml=False)
-    scores = rules.judge(journeys).scores
-    settings = TrainSettings(seed=given["seed"])
-    fit = msgspec.structs.replace(settings.fit, epochs=given["epochs"])
-    settings = msgspec.structs.replace(settings, fit=fit)
-    return run(journeys, scores, folder, settings, progress)
 
 
 def version_of(folder: Path) -> str:

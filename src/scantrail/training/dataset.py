@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,18 +50,27 @@ def split(journeys: Journeys, seed: int) -> Split:
             f"the log has {items} items; at least {_LEAST} are needed to learn what is normal and "
             "how rare the rest is: give a longer log"
         )
+    part = np.digitize(dealt(journeys, _ROUND, seed), np.cumsum(list(PARTS.values())))
+    return Split(*(np.flatnonzero(part == number) for number in range(len(PARTS))))
+
+
+def dealt(journeys: Journeys, hands: int, seed: int) -> Ints:
+    """Deal whole lots, in the order of their first scan, to so many hands in turn.
+
+    Returns:
+        The hand of each item, (items,), 0 to `hands` - 1; each round's order is drawn by the seed.
+    """
     lot = lots(journeys.codes)
-    first = np.full(items, np.iinfo(np.int64).max)
+    first = np.full(len(lot), np.iinfo(np.int64).max)
     np.minimum.at(first, journeys.columns["epc"], journeys.columns["time"].view(np.int64))
     begun = np.full(int(lot.max()) + 1, np.iinfo(np.int64).max)
     np.minimum.at(begun, lot, first)
     order = np.argsort(begun, kind="stable")
     rng = np.random.default_rng(seed)
-    places = np.concatenate([rng.permutation(_ROUND) for _ in range(-(-len(order) // _ROUND))])
-    part_of_lot = np.empty(len(order), np.int64)
-    part_of_lot[order] = np.digitize(places[: len(order)], np.cumsum(list(PARTS.values())))
-    part = part_of_lot[lot]
-    return Split(*(np.flatnonzero(part == number) for number in range(len(PARTS))))
+    places = np.concatenate([rng.permutation(hands) for _ in range(-(-len(order) // hands))])
+    hand = np.empty(len(order), np.int64)
+    hand[order] = places[: len(order)]
+    return hand[lot]
 
 
 def presumed_normal(journeys: Journeys, rule_scores: pl.Series, high: float) -> Ints:
@@ -77,11 +85,3 @@ def presumed_normal(journeys: Journeys, rule_scores: pl.Series, high: float) -> 
     fired = (rule_scores >= high).fill_null(value=False).to_numpy()
     odd[journeys.columns["epc"][fired]] = True
     return np.flatnonzero(~odd)
-
-
-def digest(events: pl.DataFrame) -> str:
-    """A digest of events that depends on their values alone, in their order."""
-    named = events.drop("row", "flags")
-    state = hashlib.sha256(",".join(named.columns).encode())
-    state.update(named.hash_rows(seed=0).to_numpy().tobytes())
-    return state.hexdigest()[:16]

@@ -25,6 +25,11 @@ def scores(network: Network, sequences: Sequences) -> Table:
     return _over(network, sequences, network.scores)
 
 
+def expected(network: Network, sequences: Sequences) -> Table:
+    """What `scores` would be on average if the network were right, `[N, H]`."""
+    return _over(network, sequences, lambda outputs, _codes, _times: network.expected(outputs))
+
+
 def tensors(
     sequences: Sequences, rows: Rows, device: torch.device
 ) -> tuple[Tensor, Tensor, Tensor]:

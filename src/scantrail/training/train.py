@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import platform
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version as installed
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -18,8 +18,11 @@ import polars as pl
 
 from scantrail.artifact import FORMAT, Card, features_fingerprint, write_artifact
 from scantrail.calibration import Calibration, highest_per_item, to_evidence, to_score
+from scantrail.datasets.canonical import events_digest
+from scantrail.datasets.manifest import code_version
 from scantrail.detectors.lstm.detector import LstmDetector
 from scantrail.detectors.lstm.encoding import encode, spec_of
+from scantrail.detectors.lstm.spec import NetworkSpec
 from scantrail.detectors.svm.detector import SvmDetector
 from scantrail.detectors.svm.model import SvmModel
 from scantrail.detectors.svm.storage import to_arrays
@@ -29,7 +32,7 @@ from scantrail.features.coding import Coded, Vocabulary, code
 from scantrail.features.tabular import TABULAR, tabular
 from scantrail.features.usual import Usual
 from scantrail.training.checkpoint import Epoch
-from scantrail.training.dataset import Split, digest, presumed_normal, split
+from scantrail.training.dataset import Split, presumed_normal, split
 from scantrail.training.export import export
 from scantrail.training.fit import FitSettings, Fitted, fit
 from scantrail.training.svm import SvmSettings, fit_svm
@@ -52,6 +55,7 @@ class TrainSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     can be told. `normal_below`: items on which a rule fires with this score or more are left out.
     `fit.epochs`: passes over a long log, which holds each batch's journey a hundred times: more of
     them learn its batches by heart. A short log gets passes until there are `least_steps` steps.
+    `hidden`, `attention`, `dropout`, `embedding`: of the network, see `encoding.spec_of`.
     `weights`: of the learned detectors in the ensemble.
     """
 
@@ -60,6 +64,8 @@ class TrainSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     normal_below: float = 40.0
     hidden: int = 64
     attention: bool = True
+    dropout: float = 0.3
+    embedding: float = 1.0
     least_steps: int = 200
     weights: dict[str, float] = msgspec.field(default_factory=lambda: {"lstm": 1.0, "svm": 1.0})
     fit: FitSettings = FitSettings(epochs=4)
@@ -80,6 +86,7 @@ def train(
     folder: Path,
     settings: TrainSettings,
     progress: Callable[[str, float], None] = lambda _what, _share: None,
+    origin: Mapping[str, Any] = MappingProxyType({}),
 ) -> Trained:
     """Learn from a log that is mostly normal, and write an artifact.
 
@@ -91,6 +98,7 @@ def train(
         folder: Where the artifact goes; made if need be.
         settings: How to learn.
         progress: Told what is being done and which share of all is done, 0 to 1.
+        origin: For the card: the dataset, its parents and its sources (`datasets.lineage.origin`).
 
     Raises:
         TrainingError: There is too little, or nothing that varies, to learn from.
@@ -110,7 +118,7 @@ def train(
 
     progress("measuring", 0.95)
     seen = _seen_rates(raw, calibrations, item, np.intersect1d(parts.test, normal), settings)
-    about = _about(journeys, parts, normal, learned.fitted, settings) | {"seen_rates": seen}
+    about = _about(journeys, parts, normal, learned.fitted, settings, origin) | {"seen_rates": seen}
     arrays, svm = to_arrays(learned.svm)
     card = _card(learned, svm, rules, about, settings)
     write_artifact(folder, card, (network, learned.usual, arrays, calibrations))
@@ -178,18 +186,24 @@ def _card(
 
 
 def _about(
-    journeys: Journeys, parts: Split, normal: Ints, fitted: Fitted, settings: TrainSettings
+    journeys: Journeys,
+    parts: Split,
+    normal: Ints,
+    fitted: Fitted,
+    settings: TrainSettings,
+    origin: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What a person may want to know of an artifact."""
     return {
         "data": {
-            "digest": digest(journeys.events),
+            "digest": events_digest(journeys.events),
             "events": len(journeys.events),
             "items": len(journeys.codes),
             "parts": parts.sizes(),
             "left_out": len(journeys.codes) - len(normal),
+            **origin,
         },
-        "code": installed("scantrail"),
+        "code": code_version(),
         "python": platform.python_version(),
         "seed": settings.seed,
         "settings": msgspec.to_builtins(settings),
@@ -225,7 +239,7 @@ def _fit_lstm(  # noqa: PLR0913, PLR0917 - a stage of `train`, which has these a
 ) -> Fitted:
     sequences = encode(coded)
     learned = sequences.take(np.intersect1d(parts.train, normal))
-    epochs = _epochs(learned.events, settings)
+    epochs = passes(learned.events, settings)
 
     def told(epoch: Epoch) -> None:
         progress(f"epoch {epoch.number + 1}/{epochs}", 0.1 + 0.8 * (epoch.number + 1) / epochs)
@@ -233,7 +247,7 @@ def _fit_lstm(  # noqa: PLR0913, PLR0917 - a stage of `train`, which has these a
     progress(f"epoch 1/{epochs}", 0.1)
     folder.mkdir(parents=True, exist_ok=True)
     return fit(
-        spec_of(known, hidden=settings.hidden, attention=settings.attention),
+        network_of(known, settings),
         learned,
         sequences.take(np.intersect1d(parts.valid, normal)),
         msgspec.structs.replace(settings.fit, seed=settings.seed, epochs=epochs),
@@ -242,7 +256,18 @@ def _fit_lstm(  # noqa: PLR0913, PLR0917 - a stage of `train`, which has these a
     )
 
 
-def _epochs(events: int, settings: TrainSettings) -> int:
+def network_of(known: Vocabulary, settings: TrainSettings) -> NetworkSpec:
+    """The network that these settings ask for."""
+    return spec_of(
+        known,
+        hidden=settings.hidden,
+        attention=settings.attention,
+        dropout=settings.dropout,
+        embedding=settings.embedding,
+    )
+
+
+def passes(events: int, settings: TrainSettings) -> int:
     """Passes over so many events: more over short logs, though never more than twenty for that."""
     wanted = -(-settings.least_steps * settings.fit.batch // events)
     return max(settings.fit.epochs, min(wanted, _MOST_EPOCHS))

@@ -5,7 +5,7 @@ import pytest
 from scantrail.errors import TrainingError
 from scantrail.ingest.lots import lots
 from scantrail.pipeline import see
-from scantrail.training.dataset import digest, presumed_normal, split
+from scantrail.training.dataset import dealt, presumed_normal, split
 from scantrail.wiring import engine
 
 
@@ -50,11 +50,12 @@ def test_items_that_rules_suspect_are_left_out(journeys):
     assert len(normal) == len(journeys.codes) - 1
 
 
-def test_the_digest_is_of_the_events_alone(simulated_log):
-    _, events = simulated_log
-    frame = events.frame
-    assert digest(frame) == digest(frame.with_columns(row=pl.col("row") + 7))
-    assert digest(frame) != digest(frame.with_columns(location_id=pl.col("location_id") + 1))
+def test_lots_are_dealt_whole_and_evenly_through_time(journeys):
+    hand = dealt(journeys, 5, seed=3)
+    lot_of = lots(journeys.codes)
+    assert all(len(set(hand[lot_of == lot])) == 1 for lot in np.unique(lot_of))
+    counts = np.bincount(hand, minlength=5)
+    assert counts.max() < 2 * counts.min()
 
 
 def test_items_that_tell_no_lot_are_bunched_alike_everywhere():

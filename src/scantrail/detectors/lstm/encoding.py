@@ -28,19 +28,32 @@ _STEP_WEIGHT: Final = 0.7  # a missed read is one surprise, not the death of a j
 _HIGHEST: Final = 25.0  # nats; one head alone needs to say no more
 
 
-def spec_of(known: Vocabulary, *, hidden: int = 64, attention: bool = True) -> NetworkSpec:
+def spec_of(
+    known: Vocabulary,
+    *,
+    hidden: int = 64,
+    attention: bool = True,
+    dropout: float = 0.3,
+    embedding: float = 1.0,
+) -> NetworkSpec:
     """The network over a vocabulary: what comes next, where, with whom, when, after how long.
+
+    `embedding`: how wide embeddings are, against the usual widths.
 
     Each head sees, in the manner of the chain rule, what the heads before it predict.
     """
+
+    def wide(width: int) -> int:
+        return max(2, round(width * embedding))
+
     return NetworkSpec(
         fields=(
-            Field("site", len(known.sites) + 1, 16),
-            Field("step", len(STEPS), 8),
-            Field("company", COMPANY + 1, 6),
-            Field("clock", CLOCKS + 1, 8),
-            Field("product", len(known.products) + 1, 8, known=True),
-            Field("maker", len(known.makers) + 1, 4, known=True),
+            Field("site", len(known.sites) + 1, wide(16)),
+            Field("step", len(STEPS), wide(8)),
+            Field("company", COMPANY + 1, wide(6)),
+            Field("clock", CLOCKS + 1, wide(8)),
+            Field("product", len(known.products) + 1, wide(8), known=True),
+            Field("maker", len(known.makers) + 1, wide(4), known=True),
         ),
         numerics=("log_hours", "log_here", "log_came_with", "position"),
         heads=(
@@ -51,7 +64,7 @@ def spec_of(known: Vocabulary, *, hidden: int = 64, attention: bool = True) -> N
             DensityHead("hours", 5, ("step", "site", "company")),
         ),
         hidden=hidden,
-        dropout=0.3,
+        dropout=dropout,
         attention=attention,
     )
 

@@ -1,0 +1,1 @@
+"""Versions of what is learned from: content-addressed, immutable, with their history."""
