@@ -39,3 +39,7 @@ class KeyRefused(ScantrailError):  # noqa: N818 - a refusal, no error of the ser
 
 class UnknownKey(ScantrailError):  # noqa: N818 - likewise
     """There is no such API key to change."""
+
+
+class MonitoringError(ScantrailError):
+    """Nothing can be compared, or what was stored of earlier days can't be used."""
