@@ -25,6 +25,7 @@ from rich.progress import (
 )
 
 from scantrail.cli_keys import audit, keys_app
+from scantrail.cli_monitoring import drift
 from scantrail.errors import InputError, ScantrailError, SettingsError
 from scantrail.settings import read_settings
 
@@ -47,6 +48,7 @@ sites_app = typer.Typer(
 app.add_typer(sites_app, name="sites")
 app.add_typer(keys_app, name="keys")
 app.command("audit")(audit)
+app.command()(drift)
 
 _stderr = Console(stderr=True, highlight=False)
 _FOUND: Final = 3  # exit code of `--fail-on`

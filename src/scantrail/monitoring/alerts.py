@@ -5,12 +5,14 @@ next book and the notices to send. It is a function: whoever keeps the book (it 
 where.
 
 - Grouping: signals of one place, or of places next to each other that began within a day, are
-  symptoms of one alert, named after the strongest. A signal that an open alert has had stays there.
+  symptoms of one alert, named after the strongest; what shows in the whole chain goes with the
+  strongest trouble of that time. A signal that an alert has had stays there.
 - Start: after `start_after` evaluations in a row with the same symptom.
 - Update: when a symptom comes in or the strength grows by half, at most once in `update_every`.
 - End: after `quiet_for` without any symptom.
-- Flap damping, as routers do it (RFC 2439): every start within `flap_window` doubles how long it
-  must be quiet before the alert ends, so that what comes and goes is one alert and not twenty.
+- Flap damping, as routers do it (RFC 2439): every start and every return within `flap_window`
+  doubles how long it must be quiet before the alert ends, so that what comes and goes is one alert
+  and not twenty.
 - Snooze: nothing is sent until then; the alert lives on.
 """
 
@@ -40,7 +42,9 @@ class AlertSettings(msgspec.Struct, frozen=True, kw_only=True):
     start_after: int = 2  #: evaluations in a row
     quiet_for: dt.timedelta = dt.timedelta(days=2)  #: without a symptom, before it ends
     update_every: dt.timedelta = dt.timedelta(days=1)  #: at most one update in this time
-    flap_window: dt.timedelta = dt.timedelta(days=14)  #: starts within it count as flapping
+    flap_window: dt.timedelta = dt.timedelta(
+        days=14
+    )  #: starts and returns within it count as flapping
 
 
 _DEFAULT: Final = AlertSettings()
@@ -60,7 +64,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         told_strength: What it said.
         told_symptoms: How many symptoms it said.
         snoozed: Until when nothing is sent.
-        starts: When it started, oldest first, within the flap window.
+        starts: When it started, or returned after it was quiet for a while; oldest first.
     """
 
     key: str
@@ -177,21 +181,32 @@ def _grouped(
 
 
 def _components(signals: Iterable[Signal], near: Near) -> list[list[Signal]]:
-    """Signals that hang together, directly or through others."""
+    """Signals that hang together, directly or through others, the strongest first.
+
+    What shows in the whole chain goes with the strongest trouble of that time; it joins no two.
+    """
+    ordered = sorted(signals, key=lambda signal: (-signal.strength, signal.key))
     components: list[list[Signal]] = []
-    for one in sorted(signals, key=lambda signal: (-signal.strength, signal.key)):
+    for one in (signal for signal in ordered if signal.place):
         linked = [each for each in components if any(_related(one, other, near) for other in each)]
         merged = [signal for each in linked for signal in each] + [one]
         components = [each for each in components if each not in linked] + [merged]
-    return components
+    components.sort(key=lambda each: (-each[0].strength, each[0].key))
+    homeless: list[Signal] = []
+    for one in (signal for signal in ordered if not signal.place):
+        home = next((c for c in components if any(_together(one, other) for other in c)), homeless)
+        home.append(one)
+    return [*components, homeless] if homeless else components
 
 
 def _related(one: Signal, other: Signal, near: Near) -> bool:
     if one.place == other.place:
         return True
-    together = abs((one.since - other.since).days) <= 1
-    chain = not one.place or not other.place
-    return together and (chain or near(one.place, other.place))
+    return _together(one, other) and near(one.place, other.place)
+
+
+def _together(one: Signal, other: Signal) -> bool:
+    return abs((one.since - other.since).days) <= 1
 
 
 def _seen(
@@ -208,7 +223,11 @@ def _seen(
         starts = tuple(when for when in alert.starts if now - when < settings.flap_window)
         alert = Alert(key=key, first=now, last=now, starts=starts, snoozed=alert.snoozed)
     symptoms = {**alert.symptoms, **{one.key: one for one in group}}
-    return msgspec.structs.replace(alert, symptoms=symptoms, seen=alert.seen + 1, last=now)
+    back = alert.phase == "open" and alert.seen == 0
+    starts = (*alert.starts, now) if back else alert.starts
+    return msgspec.structs.replace(
+        alert, symptoms=symptoms, seen=alert.seen + 1, last=now, starts=starts
+    )
 
 
 def _next(
@@ -231,7 +250,7 @@ def _go_on(alert: Alert, now: dt.datetime, settings: AlertSettings) -> tuple[Ale
     """An open alert: over, or with news, or neither."""
     if alert.last < now:
         if now - alert.last < _patience(alert, now, settings):
-            return alert, None
+            return msgspec.structs.replace(alert, seen=0), None
         over = msgspec.structs.replace(alert, phase="ended", seen=0)
         return over, "end" if alert.told else None
     if alert.told is None:  # it started while it was snoozed

@@ -14,7 +14,7 @@ import polars as pl
 
 from scantrail.errors import MonitoringError
 from scantrail.monitoring.distance import design_effect
-from scantrail.monitoring.rates import Rate, Volume, learn_rate, learn_volume
+from scantrail.monitoring.rates import Rate, Volume, learn_rate, learn_volume, none_steadier
 from scantrail.monitoring.rhythm import Rhythm, learn_rhythm
 from scantrail.monitoring.views import CHAIN, labels_of, tally, views_of
 
@@ -145,10 +145,12 @@ def learn_baseline(observed: pl.DataFrame, versions: dict[str, str] | None = Non
         references=references,
         known={view.name: _known(read, view.name) for view in views if view.news},
         rates={site: learn_rate(alerts[site], n, chain) for site, n in sorted(scans.items())},
-        volumes={
-            site: learn_volume(n[start:].reshape(weeks, _WEEK).sum(axis=1))
-            for site, n in sorted(scans.items())
-        },
+        volumes=none_steadier(
+            {
+                site: learn_volume(n[start:].reshape(weeks, _WEEK).sum(axis=1))
+                for site, n in sorted(scans.items())
+            }
+        ),
         rhythms=_rhythms(read, len(days) / _WEEK),
     )
 

@@ -214,7 +214,7 @@ def _alert_rates(
 ) -> Iterator[Signal]:
     alerts, scans = daily(read, "alert", days), daily(read, None, days)
     for site, usual in baseline.rates.items():
-        if site not in scans:
+        if site not in scans or not scans[site].any():
             continue
         p, chart = control_chart(alerts[site], scans[site], usual)
         found, expected = float(alerts[site].sum()), float(scans[site].sum() * usual.share)

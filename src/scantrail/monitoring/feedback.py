@@ -54,11 +54,11 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         looks = self.confirmed + self.dismissed
         if min(msgspec.structs.astuple(self)) < 0 or looks > self.alerted:
-            raise MonitoringError(f"{looks} looks at {self.alerted} alerted items can't be")
+            raise MonitoringError(f"{looks} looks at {self.alerted} alerted items")
         if not self.missed <= self.looked_at <= self.silent:
             raise MonitoringError(
-                f"{self.missed} missed of {self.looked_at} looked at of {self.silent} items without "
-                "an alert: each must be at most the next"
+                f"{self.missed} missed, {self.looked_at} looked at, {self.silent} without alert: "
+                "each must be at most the next"
             )
 
 

@@ -102,6 +102,20 @@ def learn_volume(weekly: Floats) -> Volume:
     return Volume(usual, max(spread, 1.0), len(weekly))
 
 
+def none_steadier(volumes: dict[str, Volume]) -> dict[str, Volume]:
+    """Volumes of which none is taken for steadier than the middle one: few weeks show too little.
+
+    >>> few = {"a": Volume(10.0, 1.0, 8), "b": Volume(10.0, 3.0, 8), "c": Volume(10.0, 9.0, 8)}
+    >>> [one.spread for one in none_steadier(few).values()]
+    [3.0, 3.0, 9.0]
+    """
+    middle = float(np.median([one.spread for one in volumes.values()])) if volumes else 1.0
+    return {
+        place: msgspec.structs.replace(one, spread=max(one.spread, middle))
+        for place, one in volumes.items()
+    }
+
+
 def volume_chance(count: float, expected: float, usual: Volume) -> float:
     """Probability that a count is so far from what is expected, either way, by chance."""
     z = 2 * (math.sqrt(count) - math.sqrt(expected))

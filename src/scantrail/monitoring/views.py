@@ -104,7 +104,7 @@ def class_names(view: View, labels: list[str]) -> list[str]:
     """
     if not view.edges:
         return [*labels, OTHER]
-    ends = [f"{edge:g}" for edge in view.edges]
+    ends = [f"{edge:.3g}" for edge in view.edges]
     between = [f"{low} to {high}" for low, high in pairwise(ends)]
     return [f"up to {ends[0]}", *between, f"above {ends[-1]}"]
 

@@ -40,13 +40,13 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
     """Where notices go, and how patiently.
 
     `timeout` and `first_wait` are in seconds; waits double from try to try up to `longest_wait`.
-    With the defaults, a receiver may be away for about a day.
+    With the defaults, a receiver may be away for the better part of a day.
     """
 
     url: str
     secret: str
     timeout: float = 10.0
-    tries: int = 12
+    tries: int = 14
     first_wait: float = 30.0
     longest_wait: float = 4 * 3600.0
 
@@ -159,12 +159,12 @@ def post(hook: Webhook, delivery: Delivery, now: dt.datetime) -> None:
         with _OPENER.open(request, timeout=hook.timeout) as answer:
             answer.read(_MOST_READ)
     except urllib.error.HTTPError as error:
-        again = error.code in _WORTH_AGAIN or error.code >= 500
-        asked = error.headers.get("Retry-After", "")
+        with error:
+            again = error.code in _WORTH_AGAIN or error.code >= 500
+            asked = error.headers.get("Retry-After", "")
         wait = float(asked) if asked.isdecimal() else 0.0
-        raise RefusedError(
-            f"answered {error.code} {error.reason}", again=again, wait=wait
-        ) from error
+        told = f"answered {error.code} {error.reason}"
+        raise RefusedError(told, again=again, wait=wait) from error
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         slow = isinstance(reason, (TimeoutError, socket.timeout))
