@@ -73,7 +73,8 @@ def _watch(baseline: Baseline, world: World, worlds: Worlds) -> dict[str, Any]:
     place = f"feed {world.place}" if world.place in {"1", "2", "3", "4"} else world.place
     signals, starts, named = [], [], None
     near = neighbours(worlds.engine.network)
-    for day, evaluation in enumerate(play(baseline, world.observed, times, SETTINGS, near)):
+    recent = world.observed.filter(pl.col("seen") >= world.since - dt.timedelta(weeks=3))
+    for day, evaluation in enumerate(play(baseline, recent, times, SETTINGS, near)):
         signals += [(day, one.key, round(one.strength, 2)) for one in evaluation.signals]
         starts += [(day, one.alert.key) for one in evaluation.notices if one.what == "start"]
         places = {key.split("/")[-1] for one in evaluation.book.open for key in one.symptoms}

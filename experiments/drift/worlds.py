@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,12 +40,17 @@ def since_of(seed: int) -> dt.datetime:
     return dt.datetime.combine(first, dt.time())
 
 
+@cache
+def _engine() -> wiring.Engine:
+    return wiring.engine(read_settings({}))
+
+
 class Worlds:
     """All worlds of one seed."""
 
     def __init__(self, work: Path, seed: int) -> None:
         self.work, self.seed, self.since = work, seed, since_of(seed)
-        self.engine = wiring.engine(read_settings({}))
+        self.engine = _engine()
         self._stream: pl.DataFrame | None = None
 
     @property

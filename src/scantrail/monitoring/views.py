@@ -122,11 +122,12 @@ def tally(
     counted = table.group_by("place", "day", "cls").len().drop_nulls()
     places = pl.DataFrame({"day": days, "at": range(len(days))}, {"day": pl.Date, "at": pl.Int64})
     counted = counted.join(places, on="day")
-    found: dict[str, Counts] = {CHAIN: np.zeros((len(days), width))}
-    for (place,), rows in counted.group_by("place"):
-        counts = np.zeros((len(days), width))
-        counts[rows["at"].to_numpy(), rows["cls"].to_numpy()] = rows["len"].to_numpy()
-        found[CHAIN] += counts
-        if view.by:
-            found[f"feed {place}" if view.by == "feed" else str(place)] = counts
+    names = counted["place"].unique().sort()
+    place = names.search_sorted(counted["place"]).to_numpy()
+    cube = np.zeros((len(names), len(days), width))
+    cube[place, counted["at"].to_numpy(), counted["cls"].to_numpy()] = counted["len"].to_numpy()
+    found: dict[str, Counts] = {CHAIN: cube.sum(axis=0)}
+    if view.by:
+        prefix = "feed " if view.by == "feed" else ""
+        found |= {f"{prefix}{name}": cube[i] for i, name in enumerate(names)}
     return found
