@@ -16,7 +16,7 @@ from scantrail.errors import MonitoringError
 from scantrail.monitoring.distance import design_effect
 from scantrail.monitoring.rates import Rate, Volume, learn_rate, learn_volume, none_steadier
 from scantrail.monitoring.rhythm import Rhythm, learn_rhythm
-from scantrail.monitoring.views import CHAIN, labels_of, tally, views_of
+from scantrail.monitoring.views import CHAIN, View, labels_of, tally, views_of
 
 FORMAT: Final = 1
 _LEAST_DAYS: Final = 14
@@ -122,16 +122,6 @@ def learn_baseline(observed: pl.DataFrame, versions: dict[str, str] | None = Non
     read = observed.filter(pl.col("rejected") == "read")
     views = views_of(observed.columns)
     labels = {view.name: labels_of(observed, view) for view in views}
-    references = {}
-    for view in views:
-        counted = tally(observed, view, labels[view.name], days)
-        references[view.name] = {
-            place: Reference(
-                counts.sum(axis=0).astype(int).tolist(),
-                round(design_effect(counts, ordered=bool(view.edges)), 3),
-            )
-            for place, counts in sorted(counted.items())
-        }
     alerts, scans = daily(read, "alert", days), daily(read, None, days)
     weeks = len(days) // _WEEK
     start = len(days) - weeks * _WEEK
@@ -142,7 +132,9 @@ def learn_baseline(observed: pl.DataFrame, versions: dict[str, str] | None = Non
         scans=len(read),
         versions=versions or {},
         labels=labels,
-        references=references,
+        references={
+            view.name: _references(observed, view, labels[view.name], days) for view in views
+        },
         known={view.name: _known(read, view.name) for view in views if view.news},
         rates={site: learn_rate(alerts[site], n, chain) for site, n in sorted(scans.items())},
         volumes=none_steadier(
@@ -153,6 +145,19 @@ def learn_baseline(observed: pl.DataFrame, versions: dict[str, str] | None = Non
         ),
         rhythms=_rhythms(read, len(days) / _WEEK),
     )
+
+
+def _references(
+    observed: pl.DataFrame, view: View, labels: list[str], days: list[Any]
+) -> dict[str, Reference]:
+    """A view's histogram of every place."""
+    return {
+        place: Reference(
+            counts.sum(axis=0).astype(int).tolist(),
+            round(design_effect(counts, ordered=bool(view.edges)), 3),
+        )
+        for place, counts in sorted(tally(observed, view, labels, days).items())
+    }
 
 
 def days_of(observed: pl.DataFrame) -> list[Any]:

@@ -182,22 +182,23 @@ def _volumes(
     for site, usual in baseline.volumes.items():
         here = counted.get(site, np.zeros(len(days)))
         expected = usual.weekly * _open_share(baseline, site, days, settings)
-        count = float(here.sum())
         if expected < 1:
             continue
-        ratio = (count + 1) / (expected + 1)
-        change = max(ratio, 1 / ratio)
-        direction = 1.0 if count > expected else -1.0
-        moved = abs(count - expected) / max(len(read), 1.0) / settings.volume_share
-        evidence = direction * (here - expected / len(days) * (1 + ratio) / 2)
+        count = float(here.sum())
+        usual_day = expected / len(days)
+        evidence = np.sign(count - expected) * (here - (count / len(days) + usual_day) / 2)
+        odd = int(np.argmax(evidence))  # one bad day is no trend
+        rest = count - float(here[odd]) + usual_day
+        moved = abs(rest - expected) / max(len(read), 1.0) / settings.volume_share
+        change = abs(math.log((rest + 1) / (expected + 1))) / math.log(settings.volume)
         yield Signal(
             check="volume",
             view="scans",
             place=site,
             since=days[onset(evidence.tolist())],
-            p=volume_chance(count, expected, usual),
+            p=volume_chance(rest, expected, usual),
             effect={"ratio": count / expected, "scans": count},
-            strength=float(min(np.log(change) / np.log(settings.volume), moved)),
+            strength=min(change, moved),
             what=f"scans a week: {expected:,.0f} → {count:,.0f}",
         )
 

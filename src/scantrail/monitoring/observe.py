@@ -66,34 +66,36 @@ def observe(
     Returns:
         `OBSERVED` and the report's score columns, in the order of `seen`.
     """
-    frame = events.frame
-    arrived = _arrival(frame) if received is None else received
-    local = pl.duration(minutes="offset")
-    known = frame.select(
-        "row",
-        site=_site_key(),
-        feed=pl.col("file_id").cast(pl.String),
-        scanned=(pl.col("time") + local).dt.replace_time_zone(None),
-        seen=(arrived + local).dt.replace_time_zone(None),
-        delay=(arrived - pl.col("time")).dt.total_seconds() / 3600,
-    )
     scores = [name for name in report.verdicts.columns if name.endswith("Score")]
     scores.append("finalConfidence")
+    arrived = _arrival(events.frame) if received is None else received
     verdicts = report.verdicts.select(
         "row", "epc_code", *scores, kind=pl.col("kind").fill_null("none"), alert="anomaly"
     )
-    table = known.join(verdicts, on="row").join(_journey(events, network, history), on="row")
-    table = table.join(_products(frame["epc_code"]), on="epc_code", how="left")
-    table = table.with_columns(
-        day=pl.col("seen").dt.date(),
-        hour=pl.col("scanned").dt.hour().cast(pl.Float64),
-        together=pl.len().over("site", "step", "scanned").cast(pl.Float64),
-        rejected=pl.lit("read"),
-    )
+    table = _scans(events.frame, arrived).join(verdicts, on="row")
+    table = table.join(_journey(events, network, history), on="row")
+    table = table.join(_products(events.frame["epc_code"]), on="epc_code", how="left")
+    together = pl.len().over("site", "step", "scanned").cast(pl.Float64)
     whole = pl.concat([table, _rejected(events, table)], how="diagonal")
-    return whole.select(
-        *(pl.col(name).cast(dtype) for name, dtype in OBSERVED.items()), *scores
-    ).sort("seen")
+    return (
+        whole.with_columns(together=pl.when(pl.col("rejected") == "read").then(together))
+        .select(*(pl.col(name).cast(dtype) for name, dtype in OBSERVED.items()), *scores)
+        .sort("seen")
+    )
+
+
+def _scans(frame: pl.DataFrame, arrived: pl.Series) -> pl.DataFrame:
+    """When and where each event was scanned, and when it came in; by the site's clock."""
+    local = pl.duration(minutes="offset")
+    return frame.select(
+        "row",
+        site=_site_key(),
+        feed=pl.col("file_id").cast(pl.String),
+        rejected=pl.lit("read"),
+        scanned=(pl.col("time") + local).dt.replace_time_zone(None),
+        seen=(arrived + local).dt.replace_time_zone(None),
+        delay=(arrived - pl.col("time")).dt.total_seconds() / 3600,
+    ).with_columns(day=pl.col("seen").dt.date(), hour=pl.col("scanned").dt.hour())
 
 
 def _site_key() -> pl.Expr:
