@@ -20,7 +20,7 @@ from worlds import HOLIDAYS, ITEMS, KINDS, UNREADABLE, World, Worlds
 from scantrail.monitoring.baseline import Baseline, learn_baseline
 from scantrail.monitoring.drift import DriftSettings
 from scantrail.monitoring.watch import WatchSettings, neighbours, play
-from scantrail.simulate.changes import CHANGES
+from scantrail.simulate.changes import CHANGES, NEW_PRODUCT
 
 SEEDS = range(901, 921)
 SETTINGS = WatchSettings(drift=DriftSettings(closed=HOLIDAYS))
@@ -89,14 +89,13 @@ def page(found: dict[int, dict[str, Any]]) -> str:
     alarms = sum(len(one["starts"]) for one in calm)
     single = sum(len(one["signals"]) for one in calm)
     lines = [
-        f"Stationary: **{alarms} alarms in {len(calm)} runs**; 8 evaluations each, "
-        f"{single} signals in all that did not last.",
+        f"Stationary: **{alarms} alarms in {len(calm)} runs** of eight evaluations each, "
+        f"{single} signals.",
         "",
-        f"Changes, {len(calm)} runs of each, about {ITEMS:,} items made a week:",
+        f"Changes, about {ITEMS:,} items made a week:",
         "",
-        "| change | what is planted | noticed within a week | place named | median day "
-        "| alerts that began |",
-        "|---|---|---|---|---|---|",
+        "| change | what is planted | named within a week | any alert | median day |",
+        "|---|---|---|---|---|",
     ]
     for kind in KINDS:
         runs = [one[kind] for one in found.values() if kind in one]
@@ -106,19 +105,21 @@ def page(found: dict[int, dict[str, Any]]) -> str:
 
 
 def _row(kind: str, runs: list[dict[str, Any]]) -> str:
-    days = [min(day for day, _ in run["starts"] if day) for run in runs if _noticed(run)]
-    named = sum(run["named"] is not None for run in runs)
-    alerts = sum(len(run["starts"]) for run in runs) / len(runs)
-    middle = f"{median(days):g}" if days else "-"
+    named = [day for day in map(_named, runs) if day is not None]
+    noticed = sum(any(day for day, _ in run["starts"]) for run in runs)
+    middle = f"{median(named):g}" if named else "-"
     label = f"*{kind}*" if kind in HARD else kind
     return (
-        f"| {label} | {ABOUT[kind]} | {len(days)} of {len(runs)} | {named} of {len(runs)} "
-        f"| {middle} | {alerts:.1f} |"
+        f"| {label} | {ABOUT[kind]} | {len(named)} of {len(runs)} | {noticed} of {len(runs)} "
+        f"| {middle} |"
     )
 
 
-def _noticed(run: dict[str, Any]) -> bool:
-    return any(day for day, _ in run["starts"])
+def _named(run: dict[str, Any]) -> int | None:
+    """The day from which an open alert names the place, or what is new; None: never."""
+    new = [day for day, key in run["starts"] if NEW_PRODUCT in key]
+    days: list[int] = [day for day in (*new, run["named"]) if day is not None]
+    return min(days, default=None)
 
 
 if __name__ == "__main__":

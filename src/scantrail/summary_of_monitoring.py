@@ -76,7 +76,8 @@ def _show_alert(console: Console, alert: Alert, names: dict[str, str]) -> None:
             text = f"[{colour}]{one.check}[/]: {escape(one.what)} [dim]({_sizes(one)})[/]"
             console.print(Padding(text, (0, 0, 0, 4), expand=False))
     if len(places) > _SHOWN:
-        console.print(f"  [dim]and {len(places) - _SHOWN} more places[/]")
+        more = len(places) - _SHOWN
+        console.print(f"  [dim]and {more} more place{'' if more == 1 else 's'}[/]")
 
 
 def _sizes(signal: Signal) -> str:
