@@ -115,7 +115,7 @@ def audit_sample(codes: Iterable[str], size: int, week: str, seed: int = 0) -> l
         seed: Another seed, another sample.
 
     >>> audit_sample(["a", "b", "c", "d"], 2, "2025-W36")
-    ['d', 'c']
+    ['b', 'a']
     """
     if size < 1:
         raise MonitoringError(f"a sample of {size} items says nothing; ask for at least 1")
