@@ -89,8 +89,8 @@ def page(found: dict[int, dict[str, Any]]) -> str:
     alarms = sum(len(one["starts"]) for one in calm)
     single = sum(len(one["signals"]) for one in calm)
     lines = [
-        f"Stationary: **{alarms} alarms in {len(calm)} runs** of eight evaluations each, "
-        f"{single} signals.",
+        f"Stationary: **{alarms} alarm{'s' if alarms != 1 else ''} in {len(calm)} runs** of eight "
+        f"evaluations each, {single} signals.",
         "",
         f"Changes, about {ITEMS:,} items made a week:",
         "",
