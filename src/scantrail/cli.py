@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from scantrail import cli_backtest, cli_dataset, cli_evaluation, cli_tune
 from scantrail.cli_keys import audit, keys_app
+from scantrail.cli_monitoring import drift
 from scantrail.cli_parts import STDERR, Log, LogOrDataset, SitesOption, Zone, shares, stages
 from scantrail.errors import InputError, ScantrailError, SettingsError
 from scantrail.settings import read_settings
@@ -42,6 +43,7 @@ app.command("audit")(audit)
 app.add_typer(cli_evaluation.app)
 app.add_typer(cli_backtest.app)
 app.add_typer(cli_dataset.app, name="dataset")
+app.command()(drift)
 
 _FOUND: Final = 3  # exit code of `--fail-on`
 _ERROR: Final = 1

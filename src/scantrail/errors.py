@@ -43,3 +43,7 @@ class UnknownKey(ScantrailError):  # noqa: N818 - likewise
 
 class DatasetError(ScantrailError):
     """A stored dataset can't be made or used: unknown, damaged, or not what was asked for."""
+
+
+class MonitoringError(ScantrailError):
+    """Nothing can be compared, or what was stored of earlier days can't be used."""
