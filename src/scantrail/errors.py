@@ -31,3 +31,11 @@ class ArtifactError(ScantrailError):
 
 class StoreError(ScantrailError):
     """The database can't be reached, read or written."""
+
+
+class ConflictError(ScantrailError):
+    """What was asked can't be done as things stand: another came first, or something forbids it."""
+
+
+class NotFoundError(ScantrailError):
+    """What was named is not there."""

@@ -22,9 +22,14 @@ from scantrail.ingest.catalog import read_log
 from scantrail.ingest.quality import standardise
 from scantrail.journeys import link
 from scantrail.lanes import Network, learn, read_network, write_network
+from scantrail.probe import probe
+from scantrail.registry import Registry
+from scantrail.rollout import Rollout
 from scantrail.settings import Settings
 from scantrail.sites import Sites, no_sites, read_sites
 from scantrail.stores.database import Database
+from scantrail.stores.deployments import Deployments
+from scantrail.stores.jobs import Jobs
 from scantrail.stores.reports import Reports
 from scantrail.stores.trails import Trails
 from scantrail.vocabulary.events import Events, RawLog
@@ -45,11 +50,15 @@ _COMPANY_SHARE: Final = 0.002  # a company that makes less of a log than this is
 
 @dataclass(frozen=True)
 class Engine:
-    """Everything that scoring needs, put together once."""
+    """Everything that scoring needs, put together once.
+
+    `missing`: learned detectors that should judge and can't; every answer says so.
+    """
 
     settings: Settings
     network: Network
     artifact: Artifact | None = None
+    missing: tuple[str, ...] = ()
 
     @cached_property
     def _rules(self) -> dict[str, RuleSet]:
@@ -110,7 +119,10 @@ class Engine:
         manner = self._manner(profile or self.settings.rules, ml=ml)
         journeys = pipeline.see(events, self.network, manner.language)
         detectors = self.detectors(profile, ml=ml)
-        return pipeline.decide(journeys, detectors, manner=manner), journeys
+        report = pipeline.decide(journeys, detectors, manner=manner)
+        if self.missing and ml and (profile or self.settings.rules) != "source":
+            report = replace(report, degraded=(*report.degraded, *self.missing))
+        return report, journeys
 
     def _manner(self, profile: str, *, ml: bool) -> pipeline.Manner:
         """How verdicts are made; the earlier service spoke English only."""
@@ -118,6 +130,20 @@ class Engine:
         combination = artifact.combination if artifact else None
         language = ENGLISH if profile == "source" else LANGUAGES[self.settings.language]
         return pipeline.Manner(combination, self.settings.ensemble, language)
+
+    def with_artifact(self, artifact: Artifact | None, missing: tuple[str, ...] = ()) -> Engine:
+        """The same engine with other learned detectors."""
+        settings = _with_alert_score(self.settings, artifact)
+        return replace(self, settings=settings, artifact=artifact, missing=missing)
+
+    def try_out(self, artifact: Artifact) -> None:
+        """Have an artifact judge journeys that are known to be ordinary, or odd.
+
+        Raises:
+            ArtifactError: It must not judge; the message says why.
+        """
+        judging = self.with_artifact(artifact)
+        probe(artifact, lambda raw: judging.judge(judging.understand(raw), "default"))
 
     def with_tiers_seen(self, events: Events) -> Engine:
         """An engine in which sites of unknown tier have the one that their scans show."""
@@ -161,8 +187,12 @@ def _of(report: Report, begin: int) -> Report:
     )
 
 
-def engine(settings: Settings) -> Engine:
+def engine(settings: Settings, *, learned: bool = True) -> Engine:
     """Put an engine together by settings.
+
+    Args:
+        settings: The settings.
+        learned: Whether to load the configured artifact.
 
     Raises:
         SitesError: The site list can't be used.
@@ -174,7 +204,7 @@ def engine(settings: Settings) -> Engine:
         companies = _companies_at(path) if settings.sites else DEMO_COMPANIES
         thresholds = msgspec.structs.replace(thresholds, companies=companies)
     settings = msgspec.structs.replace(settings, thresholds=thresholds)
-    artifact = artifact_of(settings)
+    artifact = artifact_of(settings) if learned else None
     return Engine(_with_alert_score(settings, artifact), network_at(path), artifact)
 
 
@@ -194,10 +224,30 @@ def artifact_of(settings: Settings) -> Artifact | None:
     Raises:
         ArtifactError: The artifact can't be used.
     """
+    folder = artifact_folder(settings)
+    return None if folder is None else read_artifact(folder)
+
+
+def artifact_folder(settings: Settings) -> Path | None:
+    """Where the configured artifact is, None for rules alone."""
     if settings.artifacts == "none" or not (settings.artifacts or not settings.sites):
         return None
-    folder = settings.artifacts or DEMO_ARTIFACT
-    return read_artifact(DEMO_ARTIFACT if folder == "demo" else Path(folder))
+    return DEMO_ARTIFACT if settings.artifacts in ("", "demo") else Path(settings.artifacts)
+
+
+def registry(settings: Settings) -> Registry:
+    """The configured registry: by default beside the database's file, or else here."""
+    if settings.models:
+        return Registry(Path(settings.models))
+    file = settings.database_url.partition("sqlite:///")[2]
+    return Registry((Path(file).parent if file else Path()) / "scantrail-models")
+
+
+def rollout(engine: Engine, stores: Stores) -> Rollout:
+    """What changes which version judges."""
+    settings = engine.settings
+    folder = artifact_folder(settings)
+    return Rollout(stores.deployments, registry(settings), engine.try_out, folder)
 
 
 def write_learned(learned: Engine, folder: Path) -> None:
@@ -275,6 +325,16 @@ class Stores:
     def reports(self) -> Reports:
         """Past detections, read back."""
         return Reports(self.database)
+
+    @cached_property
+    def deployments(self) -> Deployments:
+        """Which version judges."""
+        return Deployments(self.database)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """Work in the background."""
+        return Jobs(self.database)
 
     def close(self) -> None:
         """Let go of the database."""
