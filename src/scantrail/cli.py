@@ -24,6 +24,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from scantrail.cli_models import models_app
 from scantrail.errors import InputError, ScantrailError, SettingsError
 from scantrail.settings import read_settings
 
@@ -44,6 +45,7 @@ sites_app = typer.Typer(
     "scans.tsv --sites sites.csv --out network/",
 )
 app.add_typer(sites_app, name="sites")
+app.add_typer(models_app, name="models")
 
 _stderr = Console(stderr=True, highlight=False)
 _FOUND: Final = 3  # exit code of `--fail-on`
@@ -325,7 +327,7 @@ def serve(
     from scantrail.serve import run
 
     settings = read_settings(sites=str(sites) if sites else None, artifacts=artifacts)
-    run.serve(wiring.engine(settings), host, port)
+    run.serve(wiring.engine(settings, learned=False), host, port)
 
 
 @app.command()

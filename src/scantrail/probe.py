@@ -1,8 +1,8 @@
 """Probing an artifact before it may judge: does it still tell ordinary journeys from odd ones?
 
 The journeys are made from what the artifact itself holds for usual (its own sites, products, lanes
-and hours), so that any chain's artifact can be probed. Whole batches travel the most usual way; then
-one item of each is made odd: its way runs backwards, or it is somewhere else within minutes.
+and hours), so that any chain's artifact can be probed. Batches travel the most usual way; one item
+of each is odd: its way runs backwards, or it is somewhere else within minutes.
 """
 
 from __future__ import annotations

@@ -316,6 +316,13 @@ class Stores:
 
     database: Database
 
+    @property
+    def url(self) -> str | None:
+        """Where other processes find it; None if it is in this one's memory."""
+        url = self.database.engine.url
+        memory = self.database.sqlite and not url.database
+        return None if memory else url.render_as_string(hide_password=False)
+
     @cached_property
     def trails(self) -> Trails:
         """Scans, and what was said of them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -42,6 +42,26 @@ class Health(BaseModel):
 
     status: str
     service: str
+
+
+class Ready(BaseModel):
+    """Whether requests can be judged and kept now."""
+
+    model_config = _example(
+        status="ready",
+        database="reachable",
+        artifact="8bb2db7e7584",
+        artifactFault=None,
+        waitingEvents=120,
+        maxWaitingEvents=200_000,
+    )
+
+    status: Literal["ready", "degraded", "unready"]
+    database: str = Field(description="`reachable`, or what is wrong.")
+    artifact: str = Field(description="The version that judges; `none`: rules alone.")
+    artifactFault: str | None = Field(description="Why another version doesn't serve.")
+    waitingEvents: int
+    maxWaitingEvents: int
 
 
 class About(BaseModel):

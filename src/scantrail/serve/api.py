@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
 import anyio.to_thread
 from fastapi import FastAPI, Request, Response
@@ -14,39 +14,55 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 
-from scantrail.errors import ScantrailError, StoreError
-from scantrail.serve import answers
+from scantrail.artifact import Artifact
+from scantrail.errors import ConflictError, NotFoundError, ScantrailError, StoreError
+from scantrail.serve.admin import admin_routes
 from scantrail.serve.desk import Busy
 from scantrail.serve.detecting import add_detection
-from scantrail.serve.document import TAGS, describe, told
+from scantrail.serve.document import TAGS, describe
+from scantrail.serve.health import add_health
+from scantrail.serve.jobs import Retraining
+from scantrail.serve.models import Models
 from scantrail.serve.records import RequestError
 from scantrail.serve.schemas import DetectionRequest, LegacyRequest
 from scantrail.serve.service import Service
 from scantrail.serve.telling import add_manager, add_reports
-from scantrail.wiring import Engine, Stores, stores
+from scantrail.wiring import Engine, Stores, rollout, stores
 
 _log = logging.getLogger(__name__)
 
 _RETRY_SECONDS: Final = 5  # when a store that failed may be back
 
 
-def create_app(engine: Engine, opened: Stores | None = None) -> FastAPI:
+def create_app(
+    engine: Engine,
+    opened: Stores | None = None,
+    configured: Callable[[], Artifact | None] | None = None,
+) -> FastAPI:
     """The service around an engine.
 
     Args:
         engine: Who judges.
         opened: What it keeps scans in; the configured database if None.
+        configured: Loads the artifact that serves while none is deployed; the engine's if None.
 
     Raises:
         StoreError: The database can't be reached or used.
+        ArtifactError: No artifact is deployed, and the configured one can't be used.
     """
-    service = Service(engine, opened or stores(engine.settings))
+    kept = opened or stores(engine.settings)
+    models = Models(engine, rollout(engine, kept), configured or (lambda: engine.artifact))
+    retraining = Retraining(engine.settings, kept)
+    service = Service(engine, kept, models)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.desk.open()
+        models.open()
         yield
         await anyio.to_thread.run_sync(service.desk.close)  # what was accepted is finished first
+        await anyio.to_thread.run_sync(models.close)
+        await anyio.to_thread.run_sync(retraining.close)
         if opened is None:
             service.stores.close()
 
@@ -60,11 +76,14 @@ def create_app(engine: Engine, opened: Stores | None = None) -> FastAPI:
     add_detection(app, service)
     add_reports(app, service)
     add_manager(app, service)
-    _add_basics(app)
+    app.include_router(admin_routes(models, retraining, kept))
+    add_health(app, service)
     describe(app, DetectionRequest, LegacyRequest)
     app.add_exception_handler(RequestError, _refused)
     app.add_exception_handler(Busy, _busy)
     app.add_exception_handler(StoreError, _down)
+    app.add_exception_handler(ConflictError, _conflict)
+    app.add_exception_handler(NotFoundError, _not_found)
     app.add_exception_handler(ScantrailError, _unusable)
     if engine.settings.cors_origins:
         app.add_middleware(
@@ -74,23 +93,6 @@ def create_app(engine: Engine, opened: Stores | None = None) -> FastAPI:
             allow_headers=["*"],
         )
     return app
-
-
-def _add_basics(app: FastAPI) -> None:
-    @app.get("/health", **told(answers.Health, "Is it up?", "service"))
-    async def health() -> dict[str, str]:
-        """Whether the service answers."""
-        return {"status": "healthy", "service": "scantrail"}
-
-    @app.get("/", **told(answers.About, "Where to go from here", "service"))
-    async def about() -> dict[str, Any]:
-        """Where to go from here."""
-        return {
-            "message": "scantrail judges scan trails",
-            "version": app.version,
-            "docs": "/docs",
-            "endpoints": sorted(app.openapi()["paths"]),
-        }
 
 
 async def _refused(_: Request, error: Exception) -> Response:
@@ -112,3 +114,11 @@ async def _down(_: Request, error: Exception) -> Response:
     _log.error("%s", error)  # where the store is, is not the caller's business
     message = "the store can't be used at present; nothing of this request was kept, try again"
     return JSONResponse({"detail": message}, 503, {"Retry-After": str(_RETRY_SECONDS)})
+
+
+async def _conflict(_: Request, error: Exception) -> Response:
+    return JSONResponse({"detail": str(error)}, 409)
+
+
+async def _not_found(_: Request, error: Exception) -> Response:
+    return JSONResponse({"detail": str(error)}, 404)

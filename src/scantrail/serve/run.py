@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 import socket
+from functools import partial
 
 import uvicorn
 from rich.console import Console
 
 from scantrail.errors import SettingsError
 from scantrail.serve.api import create_app
-from scantrail.wiring import DEMO, Engine
+from scantrail.wiring import DEMO, Engine, artifact_of
 
 
 def serve(engine: Engine, host: str, port: int) -> None:
     """Serve until interrupted.
 
     Args:
-        engine: Who judges.
+        engine: Who judges; which artifact it judges by, deployments and settings say.
         host: Address to listen on.
         port: Port; 0 picks a free one.
 
@@ -25,7 +26,8 @@ def serve(engine: Engine, host: str, port: int) -> None:
         SettingsError: Nobody can listen there.
     """
     with _listening(host, port) as bound:
-        _Server(uvicorn.Config(create_app(engine), log_level="warning")).run(sockets=[bound])
+        app = create_app(engine, configured=partial(artifact_of, engine.settings))
+        _Server(uvicorn.Config(app, log_level="warning")).run(sockets=[bound])
 
 
 def _listening(host: str, port: int) -> socket.socket:

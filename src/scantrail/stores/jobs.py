@@ -144,9 +144,9 @@ class Jobs:
                 buried.append(job.id)
         return buried
 
-    def _change(self, job: int, state: State, **values: object) -> bool:
-        """Change a job, if it is in this state."""
-        which = (JOBS.c.id == job) & (JOBS.c.state == state)
+    def _change(self, job: int, was: State, **values: object) -> bool:
+        """Change a job, if that is its state."""
+        which = (JOBS.c.id == job) & (JOBS.c.state == was)
         with self._database.writing() as connection:
             return connection.execute(sa.update(JOBS).where(which).values(**values)).rowcount == 1
 
@@ -157,7 +157,9 @@ class Jobs:
 
 def _of(row: sa.Row[tuple[Any, ...]]) -> Job:
     values = dict(row._mapping)  # noqa: SLF001 - its public name
-    return Job(**values | {"asked": msgspec.json.decode(values.pop("asked"))})
+    asked = msgspec.json.decode(values.pop("asked"))
+    del values["active"]
+    return Job(asked=asked, **values)
 
 
 def _now() -> int:

@@ -1,0 +1,160 @@
+"""The endpoints that manage models: versions, deployments, retraining, health."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from scantrail.registry import NONE
+from scantrail.serve import answers_of_models as answers
+from scantrail.serve.document import REFUSALS, told
+from scantrail.serve.jobs import Retraining
+from scantrail.serve.memory import resident
+from scantrail.serve.models import Models
+from scantrail.serve.views_of_models import deployment, job_view, model, moment
+from scantrail.wiring import Stores
+
+_PREFIX: Final = "/api/admin/ml"
+_NO_REASON: Final = answers.Reason(reason="")
+_DEFAULTS: Final = answers.RetrainRequest.model_validate({})
+Version = Annotated[
+    str, Path(max_length=40, description="A registered version, or `none`: rules judge alone.")
+]
+Number = Annotated[int, Path(ge=1, lt=2**63, description="From `POST …/retrain`.")]
+
+
+def _about(model: Any, summary: str) -> dict[str, Any]:
+    about = told(model, summary, "models")
+    about["responses"] |= REFUSALS
+    return about
+
+
+def _actor(request: Request) -> str:
+    """Who asks, as whoever lets requests in has noted it."""
+    return str(getattr(request.state, "actor", "api"))
+
+
+def admin_routes(models: Models, retraining: Retraining, stores: Stores) -> APIRouter:
+    """All of them."""
+    router = APIRouter(prefix=_PREFIX)
+    _add_models(router, models, stores)
+    _add_changes(router, models)
+    _add_jobs(router, retraining)
+    return router
+
+
+def _add_models(router: APIRouter, models: Models, stores: Stores) -> None:
+    @router.get("/models", **told(answers.ModelList, "Registered versions", "models"))
+    def listed() -> dict[str, Any]:
+        """All registered versions with what is known of them, the newest training first."""
+        state = models.state()
+        entries = models.rollout.registry.entries()
+        deployed = stores.deployments.last()
+        return {
+            "serving": state.serving,
+            "deployed": deployed and deployment(deployed),
+            "pinned": deployed is not None and deployed.action == "pin",
+            "models": [model(entry, state) for entry in entries],
+        }
+
+    @router.get(
+        "/deployments", **told(list[answers.Deployment], "Who judged, from when on", "models")
+    )
+    def deployments() -> list[dict[str, Any]]:
+        """All deployments, the newest first."""
+        return [deployment(one) for one in reversed(stores.deployments.all())]
+
+    @router.get("/deployments/at", **_about(answers.Judged, "Which version judged then"))
+    def judged_at(
+        time: Annotated[dt.datetime, Query(description="ISO 8601; without an offset, UTC.")],
+    ) -> dict[str, Any]:
+        """The deployment in force at a moment, and what the last report until then was made by."""
+        return moment(stores, time)
+
+    @router.get("/health", **told(answers.ModelHealth, "Do the models judge?", "models"))
+    def health() -> dict[str, Any]:
+        """What serves in this process, what should, and what memory it takes."""
+        state = models.state()
+        if state.fault is not None:
+            said = "degraded"
+        elif state.serving == NONE:
+            said = "rules alone" if not models.learned else "not loaded"
+        else:
+            said = "ok"
+        return {
+            "state": said,
+            "serving": state.serving,
+            "wanted": state.wanted,
+            "fault": state.fault,
+            "rss": resident(),
+            "loaded": [
+                {"version": one.version, "since": _utc(one.since), "used": _utc(one.used),
+                 "rssBefore": one.rss[0], "rssAfter": one.rss[1]}
+                for one in state.loaded
+            ],
+        }  # fmt: skip
+
+
+def _add_changes(router: APIRouter, models: Models) -> None:
+    @router.post("/models/{version}/promote", **_about(answers.Deployment, "Let a version judge"))
+    def promote(
+        request: Request, version: Version, why: answers.Reason = _NO_REASON
+    ) -> dict[str, Any]:
+        """Checks and probes a version; if it is fit, it judges from now on, in every process."""
+        return deployment(models.promote(version, _actor(request), why.reason))
+
+    @router.post("/models/{version}/pin", **_about(answers.Deployment, "Let only a version judge"))
+    def pin(request: Request, version: Version, why: answers.Reason = _NO_REASON) -> dict[str, Any]:
+        """As promote; nothing else can be deployed until it is unpinned."""
+        return deployment(models.promote(version, _actor(request), why.reason, pin=True))
+
+    @router.post("/models/{version}/rollback", **_about(answers.Deployment, "Go back"))
+    def roll_back(
+        request: Request, version: Version, why: answers.Reason = _NO_REASON
+    ) -> dict[str, Any]:
+        """Takes the deployed version out of service again: the one before it judges."""
+        return deployment(models.roll_back(_actor(request), why.reason, version))
+
+    @router.post("/unpin", **_about(answers.Deployment, "Let others judge again"))
+    def unpin(request: Request, why: answers.Reason = _NO_REASON) -> dict[str, Any]:
+        """The pinned version judges on, and others can be deployed."""
+        return deployment(models.rollout.unpin(_actor(request), why.reason))
+
+
+def _add_jobs(router: APIRouter, retraining: Retraining) -> None:
+    jobs = retraining.jobs
+    about = _about(answers.Job, "Learn anew")
+    about["responses"][202] = about["responses"].pop(200)
+
+    @router.post("/retrain", status_code=202, **about)
+    def retrain(request: Request, asked: answers.RetrainRequest = _DEFAULTS) -> Response:
+        """Starts a job that trains on stored scans or on a named log, and registers the result.
+
+        It runs beside the service, with low priority; one at a time may. Nothing is deployed by it.
+        """
+        job = retraining.start(asked.model_dump(), _actor(request))
+        return JSONResponse(job_view(job), 202, {"Location": f"{_PREFIX}/jobs/{job.id}"})
+
+    @router.get("/jobs", **told(list[answers.Job], "Retrainings", "models"))
+    def listed(most: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[dict[str, Any]]:
+        """The newest jobs, the newest first."""
+        jobs.bury()
+        return [job_view(job) for job in jobs.all(most)]
+
+    @router.get("/jobs/{job}", **_about(answers.Job, "How far is it?"))
+    def job(job: Number) -> dict[str, Any]:
+        """A job: how far it is, and what became of it."""
+        jobs.bury()
+        return job_view(jobs.get(job))
+
+    @router.post("/jobs/{job}/cancel", **_about(answers.Job, "Stop a retraining"))
+    def cancel(job: Number) -> dict[str, Any]:
+        """Stops a job within seconds; what it has made so far is thrown away."""
+        return job_view(jobs.cancel(job))
+
+
+def _utc(seconds: float) -> str:
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(timespec="seconds")
