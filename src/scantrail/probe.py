@@ -8,7 +8,7 @@ of each is odd: its way runs backwards, or it is somewhere else within minutes.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,6 +30,7 @@ _PRODUCTS: Final = 3  # at most, for each oddity
 _LONGEST: Final = 12  # scans of a journey
 _SHORTEST: Final = 3  # of fewer there is nothing to turn round
 _START: Final = dt.datetime(2025, 7, 1, 10)  # noqa: DTZ001 - any local time; a Tuesday
+_LISTED: Final = 0.5  # of an artifact's sites; some may have been closed since
 _SHARE: Final = 0.8  # of the probes that have to be told apart
 _BELOW: Final = 60.0  # ordinary items score less
 _FARTHER: Final = 15.0  # and odd ones so much more than any ordinary one
@@ -52,12 +53,13 @@ class Probed:
     odd: tuple[float, ...]
 
 
-def probe(artifact: Artifact, judge: Judge) -> dict[str, Probed]:
+def probe(artifact: Artifact, judge: Judge, listed: Collection[int]) -> dict[str, Probed]:
     """Have an artifact judge ordinary journeys and odd ones.
 
     Args:
         artifact: The artifact; what it holds for usual makes the journeys.
         judge: Judges by that artifact, as the service would.
+        listed: Location ids of the sites that are listed there.
 
     Returns:
         What was seen, by score column.
@@ -65,6 +67,13 @@ def probe(artifact: Artifact, judge: Judge) -> dict[str, Probed]:
     Raises:
         ArtifactError: A detector fails or can't say, or odd items don't stand out.
     """
+    sites = artifact.card.vocabulary.sites
+    known = len(set(sites) & set(listed))
+    if known < _LISTED * len(sites):
+        raise ArtifactError(
+            f"version {artifact.version} was trained on other sites: of its {len(sites)}, {known} "
+            "are listed here; train it on this chain's log"
+        )
     batches = list(_batches(artifact))
     report = judge(RawLog(pl.concat([frame for frame, _ in batches])))
     if report.degraded or len(report.rejects):
@@ -81,8 +90,7 @@ def _probed(version: str, report: Report, column: str, odd: list[str]) -> Probed
     highest = report.verdicts.group_by("epc_code").agg(pl.col(column).max())
     if highest[column].null_count() or not highest[column].is_finite().all():
         raise ArtifactError(
-            f"version {version} has no {column} of journeys between its own sites; it belongs to "
-            "another site list"
+            f"version {version} has no {column} of journeys between its own sites; train it again"
         )
     strange = highest["epc_code"].is_in(odd)
     probed = Probed(*(tuple(highest[column].filter(each).sort()) for each in (~strange, strange)))

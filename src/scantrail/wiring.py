@@ -143,7 +143,8 @@ class Engine:
             ArtifactError: It must not judge; the message says why.
         """
         judging = self.with_artifact(artifact)
-        probe(artifact, lambda raw: judging.judge(judging.understand(raw), "default"))
+        listed = self.network.sites.table["location_id"].to_list()
+        probe(artifact, lambda raw: judging.judge(judging.understand(raw), "default"), listed)
 
     def with_tiers_seen(self, events: Events) -> Engine:
         """An engine in which sites of unknown tier have the one that their scans show."""

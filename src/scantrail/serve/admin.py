@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import BeforeValidator
 
 from scantrail.registry import NONE
 from scantrail.serve import answers_of_models as answers
@@ -20,8 +21,20 @@ from scantrail.wiring import Stores
 _PREFIX: Final = "/api/admin/ml"
 _NO_REASON: Final = answers.Reason(reason="")
 _DEFAULTS: Final = answers.RetrainRequest.model_validate({})
+
+
+def _iso(text: str) -> dt.datetime:
+    """Pydantic would take numbers for seconds since 1970, too."""
+    return dt.datetime.fromisoformat(text)
+
+
 Version = Annotated[
     str, Path(max_length=40, description="A registered version, or `none`: rules judge alone.")
+]
+Moment = Annotated[
+    dt.datetime,
+    BeforeValidator(_iso),
+    Query(description="ISO 8601; without an offset, UTC.", examples=["2025-08-17T09:00:00+09:00"]),
 ]
 Number = Annotated[int, Path(ge=1, lt=2**63, description="From `POST …/retrain`.")]
 
@@ -69,7 +82,7 @@ def _add_models(router: APIRouter, models: Models, stores: Stores) -> None:
 
     @router.get("/deployments/at", **_about(answers.Judged, "Which version judged then"))
     def judged_at(
-        time: Annotated[dt.datetime, Query(description="ISO 8601; without an offset, UTC.")],
+        time: Moment,
     ) -> dict[str, Any]:
         """The deployment in force at a moment, and what the last report until then was made by."""
         return moment(stores, time)
