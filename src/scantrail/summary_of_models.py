@@ -72,8 +72,8 @@ def show_moment(
         console.print(f"at {moment:%Y-%m-%d %H:%M:%S %Z}: nothing was deployed yet")
     else:
         console.print(
-            f"at {moment:%Y-%m-%d %H:%M:%S %Z}: {deployed.version} judged, since "
-            f"{utc(deployed.at)} ({deployed.action} by {deployed.actor})",
+            f"at {moment:%Y-%m-%d %H:%M:%S %Z}: {deployed.version} judged, by deployment "
+            f"{deployed.id} ({deployed.action} by {deployed.actor}, {utc(deployed.at)})",
             soft_wrap=True,
         )
     if judged is None:

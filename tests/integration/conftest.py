@@ -20,7 +20,7 @@ def another(tmp_path):
 
 @pytest.fixture
 def blind(tmp_path):
-    """An artifact that is whole and says the same of everything: its network has no outputs to tell."""
+    """An artifact that is whole, and whose SVM says the same of everything."""
     folder = shutil.copytree(DEMO_ARTIFACT, tmp_path / "blind")
     card = json.loads((folder / "card.json").read_text("utf-8"))
     card["svm"]["offset"] = 1e6

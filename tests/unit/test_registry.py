@@ -1,7 +1,6 @@
 """The registry: what is registered is whole, fits, and is found by name only."""
 
 import json
-import os
 import shutil
 
 import msgspec
@@ -44,9 +43,9 @@ def test_what_is_added_is_listed_and_loads(registry, source):
 
 def test_adding_again_changes_nothing(registry, source):
     version = registry.add(source)
-    before = os.stat(registry.folder / version / "network.onnx").st_mtime_ns
+    before = (registry.folder / version / "network.onnx").stat().st_mtime_ns
     assert registry.add(source) == version
-    assert os.stat(registry.folder / version / "network.onnx").st_mtime_ns == before
+    assert (registry.folder / version / "network.onnx").stat().st_mtime_ns == before
 
 
 @pytest.mark.parametrize("name", ["network.onnx", "arrays.npz"])
