@@ -150,7 +150,10 @@ def test_a_damaged_deployment_degrades_and_says_so(call, send, app, registry, an
     assert answer["degraded"] == ["lstm", "svm"]
     ready = started("GET", "/health/ready")
     assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
-    assert "arrays.npz can't be read" in ready.json()["artifactFault"]
+    assert ready.json()["artifactFault"] == (
+        "what is deployed can't be used; /api/admin/ml/health says why"
+    )
+    assert "arrays.npz can't be read" in told["fault"]
     stores.close()
 
 

@@ -57,9 +57,9 @@ class Ready(BaseModel):
     )
 
     status: Literal["ready", "degraded", "unready"]
-    database: str = Field(description="`reachable`, or what is wrong.")
+    database: Literal["reachable", "unreachable"]
     artifact: str = Field(description="The version that judges; `none`: rules alone.")
-    artifactFault: str | None = Field(description="Why another version doesn't serve.")
+    artifactFault: str | None = Field(description="That another version should serve and can't.")
     waitingEvents: int
     maxWaitingEvents: int
 

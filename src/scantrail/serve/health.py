@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from typing import Any, Final
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
@@ -11,6 +12,10 @@ from scantrail.errors import StoreError
 from scantrail.serve import answers
 from scantrail.serve.document import told
 from scantrail.serve.service import Service
+
+_log = logging.getLogger(__name__)
+
+_FAULT: Final = "what is deployed can't be used; /api/admin/ml/health says why"
 
 
 def add_health(app: FastAPI, service: Service) -> None:
@@ -58,7 +63,8 @@ def readiness(service: Service) -> dict[str, Any]:
         service.stores.deployments.last()
         database = "reachable"
     except StoreError as error:
-        database = str(error)
+        _log.error("%s", error)
+        database = "unreachable"
     waiting, most = service.desk.waiting, service.engine.settings.max_waiting_events
     models = service.models.state()
     status = "ready"
@@ -70,7 +76,7 @@ def readiness(service: Service) -> dict[str, Any]:
         "status": status,
         "database": database,
         "artifact": models.serving,
-        "artifactFault": models.fault,
+        "artifactFault": models.fault and _FAULT,
         "waitingEvents": waiting,
         "maxWaitingEvents": most,
     }
