@@ -295,7 +295,7 @@ def wait_for(server, job, *states, seconds=240):
 def dataset(tmp_path_factory):
     """A folder of data sets with one small log."""
     folder = tmp_path_factory.mktemp("datasets")
-    write(simulate(SimulationConfig(800, seed=5, anomaly_rate=0.0)), folder / "small")
+    write(simulate(SimulationConfig(1_300, seed=5, anomaly_rate=0.0)), folder / "small")
     return folder / "small"
 
 

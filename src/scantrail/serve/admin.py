@@ -90,25 +90,29 @@ def _add_models(router: APIRouter, models: Models, stores: Stores) -> None:
     @router.get("/health", **told(answers.ModelHealth, "Do the models judge?", "models"))
     def health() -> dict[str, Any]:
         """What serves in this process, what should, and what memory it takes."""
-        state = models.state()
-        if state.fault is not None:
-            said = "degraded"
-        elif state.serving == NONE:
-            said = "rules alone" if not models.learned else "not loaded"
-        else:
-            said = "ok"
-        return {
-            "state": said,
-            "serving": state.serving,
-            "wanted": state.wanted,
-            "fault": state.fault,
-            "rss": resident(),
-            "loaded": [
-                {"version": one.version, "since": _utc(one.since), "used": _utc(one.used),
-                 "rssBefore": one.rss[0], "rssAfter": one.rss[1]}
-                for one in state.loaded
-            ],
-        }  # fmt: skip
+        return _health(models)
+
+
+def _health(models: Models) -> dict[str, Any]:
+    state = models.state()
+    if state.fault is not None:
+        said = "degraded"
+    elif state.serving == NONE:
+        said = "not loaded" if models.learned else "rules alone"
+    else:
+        said = "ok"
+    return {
+        "state": said,
+        "serving": state.serving,
+        "wanted": state.wanted,
+        "fault": state.fault,
+        "rss": resident(),
+        "loaded": [
+            {"version": one.version, "since": _utc(one.since), "used": _utc(one.used),
+             "rssBefore": one.rss[0], "rssAfter": one.rss[1]}
+            for one in state.loaded
+        ],
+    }  # fmt: skip
 
 
 def _add_changes(router: APIRouter, models: Models) -> None:

@@ -48,10 +48,10 @@ class Ready(BaseModel):
     """Whether requests can be judged and kept now."""
 
     model_config = _example(
-        status="ready",
+        status="degraded",
         database="reachable",
         artifact="8bb2db7e7584",
-        artifactFault=None,
+        artifactFault="what is deployed can't be used; /api/admin/ml/health says why",
         waitingEvents=120,
         maxWaitingEvents=200_000,
     )

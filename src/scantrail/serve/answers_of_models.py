@@ -27,7 +27,7 @@ class Reason(BaseModel):
 class RetrainRequest(BaseModel):
     """What to learn from."""
 
-    model_config = _example(dataset=None, seed=0, epochs=4) | ConfigDict(extra="forbid")
+    model_config = _example(dataset="summer", seed=0, epochs=4) | ConfigDict(extra="forbid")
 
     dataset: str | None = Field(
         None,
@@ -67,8 +67,8 @@ class Model(BaseModel):
     """A registered version."""
 
     model_config = _example(
-        version=_VERSION, created="2025-08-16T20:00:00+00:00", serving=True, loaded=True,
-        fault=None, events=458_191, items=100_046, seed=0, dataDigest="cacb4c166521379d",
+        version=_VERSION, created="2025-08-16T20:00:00+00:00", serving=False, loaded=False,
+        fault="its card was changed", events=458_191, items=100_046, seed=0, dataDigest="cacb4c166521379d",
         metrics={"seen_rates": {"ml": {"0.01": 0.0112}}},
     )  # fmt: skip
 
@@ -97,9 +97,10 @@ class Job(BaseModel):
     """A retraining."""
 
     model_config = _example(
-        id=7, state="running", dataset=None, seed=0, epochs=4, actor="api",
+        id=7, state="failed", dataset="summer", seed=0, epochs=4, actor="api",
         createdAt="2025-08-17T02:15:00+00:00", startedAt="2025-08-17T02:15:01+00:00",
-        endedAt=None, stage="epoch 2/4", progress=0.5, version=None, message=None,
+        endedAt="2025-08-17T02:25:01+00:00", stage="epoch 2/4", progress=0.5,
+        version="8bb2db7e7584", message="no space is left on the device",
     )  # fmt: skip
 
     id: int
@@ -136,7 +137,8 @@ class ModelHealth(BaseModel):
     """Whether learned detectors judge as they should."""
 
     model_config = _example(
-        state="ok", serving=_VERSION, wanted=_VERSION, fault=None, rss=168_000_000,
+        state="degraded", serving=_VERSION, wanted="e0f23490406c",
+        fault="arrays.npz can't be read (No such file or directory)", rss=168_000_000,
         loaded=[LoadedModel.model_config["json_schema_extra"]["example"]],  # type: ignore[index]
     )  # fmt: skip
 

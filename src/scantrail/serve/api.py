@@ -79,12 +79,7 @@ def create_app(
     app.include_router(admin_routes(models, retraining, kept))
     add_health(app, service)
     describe(app, DetectionRequest, LegacyRequest)
-    app.add_exception_handler(RequestError, _refused)
-    app.add_exception_handler(Busy, _busy)
-    app.add_exception_handler(StoreError, _down)
-    app.add_exception_handler(ConflictError, _conflict)
-    app.add_exception_handler(NotFoundError, _not_found)
-    app.add_exception_handler(ScantrailError, _unusable)
+    _add_refusals(app)
     if engine.settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -93,6 +88,15 @@ def create_app(
             allow_headers=["*"],
         )
     return app
+
+
+def _add_refusals(app: FastAPI) -> None:
+    app.add_exception_handler(RequestError, _refused)
+    app.add_exception_handler(Busy, _busy)
+    app.add_exception_handler(StoreError, _down)
+    app.add_exception_handler(ConflictError, _conflict)
+    app.add_exception_handler(NotFoundError, _not_found)
+    app.add_exception_handler(ScantrailError, _unusable)
 
 
 async def _refused(_: Request, error: Exception) -> Response:

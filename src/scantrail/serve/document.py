@@ -24,6 +24,7 @@ PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
 }
 #: Why a change of what judges is refused.
 REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
+    400: {"model": Problem, "description": "The body is no text."},
     404: {"model": Problem, "description": "What was named is not there."},
     409: {"model": Problem, "description": "It can't be done as things stand; nothing changed."},
     422: {"model": Problem, "description": "It can't be used; what judges stays."},
