@@ -17,7 +17,6 @@ import pytest
 from scantrail import wiring
 from scantrail.serve.api import create_app
 from scantrail.settings import read_settings
-from scantrail.simulate import SimulationConfig, simulate, write
 
 DEMO = wiring.version_of(wiring.DEMO_ARTIFACT)
 ADMIN = "/api/admin/ml"
@@ -291,23 +290,15 @@ def wait_for(server, job, *states, seconds=240):
     raise AssertionError(f"after {seconds} s: {told}")
 
 
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
-    """A folder of data sets with one small log."""
-    folder = tmp_path_factory.mktemp("datasets")
-    write(simulate(SimulationConfig(1_300, seed=5, anomaly_rate=0.0)), folder / "small")
-    return folder / "small"
-
-
 @pytest.mark.slow
-def test_a_retraining_registers_a_version_that_can_be_promoted(tmp_path, dataset):
+def test_a_retraining_registers_a_version_that_can_be_promoted(tmp_path, simulated):
     pytest.importorskip("torch", reason="needs torch: pip install 'scantrail[train]'")
     server = Server(
         f"sqlite:///{tmp_path / 'x.sqlite'}", tmp_path / "models",
-        SCANTRAIL_SITES=str(dataset / "sites.csv"), SCANTRAIL_DATASETS=str(dataset.parent),
+        SCANTRAIL_SITES=str(simulated / "sites.csv"), SCANTRAIL_DATASETS=str(simulated.parent),
     )  # fmt: skip
     try:
-        asked = {"dataset": dataset.name, "epochs": 1}
+        asked = {"dataset": simulated.name, "epochs": 1}
         begun = server.post(f"{ADMIN}/retrain", json=asked)
         assert (begun.status_code, begun.json()["state"]) == (202, "queued")
         job = begun.json()["id"]
@@ -317,7 +308,7 @@ def test_a_retraining_registers_a_version_that_can_be_promoted(tmp_path, dataset
         wait_for(server, job, "running")
         nice = Path(f"/proc/{_child(server)}/stat").read_text().split()[18]
         assert nice == "19"
-        done = wait_for(server, job, "done", "failed")
+        done = wait_for(server, job, "done", "failed", seconds=900)
         assert (done["state"], done["message"], done["progress"]) == ("done", None, 1.0)
         promoted = server.post(f"{ADMIN}/models/{done['version']}/promote")
         assert promoted.status_code == 200, promoted.text
@@ -338,12 +329,12 @@ def _child(server):
 
 
 @pytest.mark.slow
-def test_jobs_fail_are_cancelled_and_interrupted_with_a_reason(tmp_path, dataset):
+def test_jobs_fail_are_cancelled_and_interrupted_with_a_reason(tmp_path, simulated):
     url = f"sqlite:///{tmp_path / 'x.sqlite'}"
-    more = {"SCANTRAIL_SITES": str(dataset / "sites.csv"),
-            "SCANTRAIL_DATASETS": str(dataset.parent)}  # fmt: skip
+    more = {"SCANTRAIL_SITES": str(simulated / "sites.csv"),
+            "SCANTRAIL_DATASETS": str(simulated.parent)}  # fmt: skip
     server = Server(url, tmp_path / "models", **more)
-    start = {"dataset": dataset.name, "epochs": 200}
+    start = {"dataset": simulated.name, "epochs": 200}
     failed = server.post(f"{ADMIN}/retrain", json={"dataset": "../secret"}).json()["id"]
     told = wait_for(server, failed, "failed")
     assert "there is no dataset '../secret'; there are: " in told["message"]

@@ -68,7 +68,8 @@ class Model(BaseModel):
 
     model_config = _example(
         version=_VERSION, created="2025-08-16T20:00:00+00:00", serving=False, loaded=False,
-        fault="its card was changed", events=458_191, items=100_046, seed=0, dataDigest="cacb4c166521379d",
+        fault="its card was changed",
+        events=458_191, items=100_046, seed=0, dataDigest="cacb4c166521379d",
         metrics={"seen_rates": {"ml": {"0.01": 0.0112}}},
     )  # fmt: skip
 

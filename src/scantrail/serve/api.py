@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 from typing import Final
 
@@ -55,23 +55,12 @@ def create_app(
     retraining = Retraining(engine.settings, kept)
     service = Service(engine, kept, models)
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        service.desk.open()
-        models.open()
-        yield
-        await anyio.to_thread.run_sync(service.desk.close)  # what was accepted is finished first
-        await anyio.to_thread.run_sync(models.close)
-        await anyio.to_thread.run_sync(retraining.close)
-        if opened is None:
-            service.stores.close()
-
     app: FastAPI = FastAPIOffline(
         title="scantrail",
         summary="Which scans are suspect, how sure, why, and what to do.",
         version=version("scantrail"),
         openapi_tags=TAGS,
-        lifespan=lifespan,
+        lifespan=_lifespan(service, retraining, close=opened is None),
     )
     add_detection(app, service)
     add_reports(app, service)
@@ -88,6 +77,25 @@ def create_app(
             allow_headers=["*"],
         )
     return app
+
+
+def _lifespan(
+    service: Service, retraining: Retraining, *, close: bool
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """What begins and ends with the service."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        service.desk.open()
+        service.models.open()
+        yield
+        await anyio.to_thread.run_sync(service.desk.close)  # what was accepted is finished first
+        await anyio.to_thread.run_sync(service.models.close)
+        await anyio.to_thread.run_sync(retraining.close)
+        if close:
+            service.stores.close()
+
+    return lifespan
 
 
 def _add_refusals(app: FastAPI) -> None:
