@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Annotated, Final
 
 import msgspec
@@ -21,7 +22,7 @@ import numpy.typing as npt
 import polars as pl
 
 from scantrail.calibration import TOP_EVIDENCE, Calibration, to_evidence, to_score
-from scantrail.vocabulary.protocols import FOUND, Findings
+from scantrail.vocabulary.protocols import NO_CLAIMS, Findings
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -88,15 +89,15 @@ class Decision:
     """Per event, in the order of the findings.
 
     Attributes:
-        confidence: `finalConfidence`, Float64 0-100; null where no detector could say anything.
-        combined: `mlCombinedScore`, Float64 0-100, null where no learned detector could.
+        confidence: (n,) `finalConfidence`, 0-100; NaN where no detector could say anything.
+        combined: (n,) `mlCombinedScore`, 0-100; NaN where no learned detector could.
         anomaly: (n,) whether the event is suspect.
         alarmed: (n,) whether the learned detectors raise an alarm.
         claims: All claims of rules, for each event the strongest first.
     """
 
-    confidence: pl.Series
-    combined: pl.Series
+    confidence: Floats
+    combined: Floats
     anomaly: npt.NDArray[np.bool_]
     alarmed: npt.NDArray[np.bool_]
     claims: pl.DataFrame
@@ -123,22 +124,23 @@ def combine(
     weighed = combination.weights if combination else {}
     learned = {name: answers[name] for name in weighed if name in answers}
     ruled = [answer for name, answer in answers.items() if name not in learned]
-    columns = [column for answer in ruled for column in answer.scores.get_columns()]
-    rule = _highest(columns, events)
+    columns = {name: score for answer in ruled for name, score in answer.columns.items()}
+    rule = _highest(list(columns.values()), events)
     found = rule > 0
     if combination is None or not learned:
         silent = np.full(events, np.nan)
-        return _decision(rule, silent, found, np.zeros_like(found), ruled)
-    scores = {name: one.scores.to_series().to_numpy() for name, one in learned.items()}
+        return Decision(rule, silent, found, np.zeros_like(found), _claims(ruled))
+    scores = {name: score for name, one in learned.items() for score in one.columns.values()}
     combined = to_score(combination.evidence(scores))
     alarmed = combined >= settings.alert_score
     confidence = np.fmax(_rarity(columns, rule, combination, settings, crowd), combined)
     confidence[found & alarmed] += settings.shared_lift
-    return _decision(np.minimum(confidence, 100.0), combined, found | alarmed, alarmed, ruled)
+    confidence = np.minimum(confidence, 100.0)
+    return Decision(confidence, combined, found | alarmed, alarmed, _claims(ruled))
 
 
 def _rarity(
-    columns: list[pl.Series],
+    columns: Mapping[str, Floats],
     rule: Floats,
     combination: Combination,
     settings: EnsembleSettings,
@@ -146,43 +148,27 @@ def _rarity(
 ) -> Floats:
     """Rules' scores on the scale of the models: by how rarely honest items get them."""
     rarity = rule.copy()
-    for column in columns:
-        score = column.to_numpy()
+    for name, score in columns.items():
         places = np.flatnonzero(score > 0)
         if len(places):
-            evidence = combination.rule_evidence(column.name, score[places])
+            evidence = combination.rule_evidence(name, score[places])
             evidence -= np.where(rule[places] < settings.high_rule, np.log10(crowd(places)), 0.0)
             rarity[places] = np.maximum(rarity[places], to_score(evidence))
     return rarity
 
 
-def _decision(
-    confidence: Floats, combined: Floats, anomaly: Flags, alarmed: Flags, ruled: list[Findings]
-) -> Decision:
-    return Decision(
-        pl.Series("finalConfidence", confidence, nan_to_null=True),
-        pl.Series(ML_COLUMN, combined, nan_to_null=True),
-        anomaly,
-        alarmed,
-        _claims(ruled),
-    )
-
-
-def _highest(columns: list[pl.Series], events: int) -> Floats:
+def _highest(scores: list[Floats], events: int) -> Floats:
     """The highest of the numbers, NaN where there is none."""
-    if not columns:
+    if not scores:
         return np.full(events, np.nan)
-    highest: Floats = columns[0].to_numpy().copy()
-    for column in columns[1:]:
-        np.fmax(highest, column.to_numpy(), out=highest)
-    return highest
+    return reduce(np.fmax, scores).copy()
 
 
 def _claims(findings: list[Findings]) -> pl.DataFrame:
     found = [one.found for one in findings if len(one.found)]
-    claims = pl.concat(found) if found else pl.DataFrame(schema=FOUND)
+    if not found:
+        return NO_CLAIMS
+    claims = reduce(pl.DataFrame.vstack, found)
     # equally high claims keep the order of the detectors and, within one, of its kinds
-    if len(claims) > 1:
-        order = np.lexsort((-claims["score"].to_numpy(), claims["row"].to_numpy()))
-        claims = claims[pl.Series(order.astype(np.uint32))]
-    return claims
+    order = np.lexsort((-claims["score"].to_numpy(), claims["row"].to_numpy()))
+    return claims[pl.Series(order.astype(np.uint32))]

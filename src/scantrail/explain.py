@@ -132,7 +132,7 @@ def causes(claimed: pl.Series, flags: pl.Series) -> pl.Series:
     Returns:
         The partner's file where it is itself badly made there, else what was claimed.
     """
-    odd = (flags & int(_FILE_FAULTS)) > 0
+    odd = (flags.to_numpy() & int(_FILE_FAULTS)) > 0
     if not odd.any():
         return claimed
-    return claimed.set(odd & claimed.is_not_null(), Cause.PARTNER_FILE.value)
+    return claimed.set(pl.Series(odd) & claimed.is_not_null(), Cause.PARTNER_FILE.value)

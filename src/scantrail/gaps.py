@@ -34,19 +34,16 @@ def fill_gaps(events: pl.DataFrame, sites: Sites) -> pl.DataFrame:
         nameless = pl.col("location_id").is_null() & pl.col("scan_location").is_null()
         if events.select(nameless.any()).item():
             events = _fill_places(events, nameless, sites)
-    index = pl.Series("index", sites.index(*(events[name] for name in _PLACE)))
+    index = sites.index(*(events[name] for name in _PLACE))
     unlisted = index == len(sites)
     if len(sites) and unlisted.any():
-        events = events.with_columns(_flagged(unlisted, Flag.SITE_UNKNOWN))
+        flags = pl.col("flags") | (
+            pl.lit(pl.Series(unlisted)).cast(pl.UInt16) * int(Flag.SITE_UNKNOWN)
+        )
+        events = events.with_columns(flags)
     if events["business_step"].null_count() or events["event_type"].null_count():
-        tiers = pl.Series("tier", sites.tier[index.to_numpy()])
-        events = _fill_words(events, tiers)
+        events = _fill_words(events, pl.Series("tier", sites.tier[index]))
     return events
-
-
-def _flagged(where: pl.Series | pl.Expr, flag: Flag) -> pl.Expr:
-    bits = pl.lit(where) if isinstance(where, pl.Series) else where
-    return pl.col("flags") | (bits.cast(pl.UInt16) * int(flag))
 
 
 def _fill_places(events: pl.DataFrame, nameless: pl.Expr, sites: Sites) -> pl.DataFrame:

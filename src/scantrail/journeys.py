@@ -17,56 +17,7 @@ import polars as pl
 from scantrail.ingest.gs1 import looks_gs1, parse_gs1
 from scantrail.lanes import Network
 from scantrail.vocabulary.chain import STAGE_TIER, Direction, meaning, stage_of
-
-#: What a linked event knows, in journey order. `epc` is a dense code of the EPC within this frame.
-#: `time` is the instant, `local` what the wall clock at the site showed.
-#: `place` identifies the location within this frame, known or not (null: none was named); `site`
-#: is its index in the site list (null: not listed). `tier` is the site's, else the step's;
-#: `step_fits` is false where the words name other tiers than the listed site's. `stage` indexes
-#: `STAGES`; `direction` is a `Direction`. `prev_*` is null on a journey's first event. `position`
-#: counts from 0. `hours` is the time since the previous event, `km` the way from its site (null:
-#: unknown), `lane_*` see `lanes.Network.between`. `max_in_stage` is the furthest inbound stage
-#: before this event (-1: none). `sold` says that the item was sold before and not returned since.
-#: `second_places` is the number of places that scanned this EPC in this very second, 0 where this
-#: is its only scan then; `second_steps` that its only place named different steps for it, and
-#: `own_plant` that the places are a plant and its own warehouse.
-LINKED: Final = pl.Schema(
-    {
-        "row": pl.UInt32(),
-        "epc": pl.UInt32(),
-        "time": pl.Datetime("us", "UTC"),
-        "local": pl.Datetime("us"),
-        "site": pl.Int32(),
-        "place": pl.Int32(),
-        "tier": pl.Int8(),
-        "step_fits": pl.Boolean(),
-        "stage": pl.Int8(),
-        "direction": pl.Int8(),
-        "is_sale": pl.Boolean(),
-        "is_return": pl.Boolean(),
-        "words": pl.UInt32(),
-        "position": pl.UInt32(),
-        "prev_time": pl.Datetime("us", "UTC"),
-        "prev_site": pl.Int32(),
-        "prev_place": pl.Int32(),
-        "prev_tier": pl.Int8(),
-        "prev_stage": pl.Int8(),
-        "prev_direction": pl.Int8(),
-        "prev_words": pl.UInt32(),
-        "prev_is_return": pl.Boolean(),
-        "hours": pl.Float64(),
-        "max_in_stage": pl.Int8(),
-        "sold": pl.Boolean(),
-        "second_places": pl.UInt8(),
-        "second_steps": pl.Boolean(),
-        "own_plant": pl.Boolean(),
-        "km": pl.Float32(),
-        "lane_trips": pl.Float32(),
-        "lane_batches": pl.Float32(),
-        "lane_hours": pl.Float32(),
-        "lane_log_spread": pl.Float32(),
-    }
-)
+from scantrail.vocabulary.linked import Linked
 
 _GS1_SPELLING: Final = r"^(?:urn:|\]|\(|[Hh][Tt]{2}[Pp]|[0-9]{8})"  # what looks_gs1 may accept
 Arrays = dict[str, npt.NDArray[Any]]
@@ -77,7 +28,6 @@ _FEW: Final = 2000  # texts; so few are counted sooner one by one
 _FEW_WORDS: Final = 256  # distinct steps or types of a log; more is free text
 _NONE: Final = -1  # in integer arrays: null
 _IN: Final = int(Direction.IN)
-_NULLABLE: Final = ("site", "place", "tier", "stage")
 
 #: Stage of (tier, direction), -1 where there is none.
 _STAGE_TABLE: Final = np.array(
@@ -85,7 +35,7 @@ _STAGE_TABLE: Final = np.array(
 )
 
 
-def link(events: pl.DataFrame, network: Network) -> tuple[pl.DataFrame, pl.Series]:
+def link(events: pl.DataFrame, network: Network) -> tuple[Linked, pl.Series]:
     """Order events per EPC and link each to the one before.
 
     Args:
@@ -94,8 +44,7 @@ def link(events: pl.DataFrame, network: Network) -> tuple[pl.DataFrame, pl.Serie
         network: What the journeys are measured against.
 
     Returns:
-        `LINKED`, one row per event, in journey order, and the distinct EPC codes that its `epc`
-        indexes.
+        The events in journey order, and the distinct EPC codes that their `epc` indexes.
     """
     epc, codes = _one_code_per_item(*_codes(events["epc_code"]))
     words, meanings = _words(events)
@@ -114,8 +63,9 @@ def link(events: pl.DataFrame, network: Network) -> tuple[pl.DataFrame, pl.Serie
     same = np.zeros(len(order), bool)
     same[1:] = ordered["epc"][1:] == ordered["epc"][:-1]
     ordered |= _history(ordered, same) | _seconds(ordered, same, network)
-    ordered |= _lanes(ordered, same, network)
-    return _frame(ordered, same), codes
+    ordered |= _lanes(ordered, same, network) | {"hours": _hours(ordered, same)}
+    ordered |= {name: ordered[name].view("datetime64[us]") for name in ("time", "local")}
+    return Linked(ordered), codes
 
 
 def _one_code_per_item(
@@ -364,30 +314,11 @@ def _lanes(ordered: Arrays, same: npt.NDArray[np.bool_], network: Network) -> Ar
     return dict(network.between(before, here))
 
 
-def _frame(columns: Arrays, same: npt.NDArray[np.bool_]) -> pl.DataFrame:
-    """Arrays into `LINKED`: -1 becomes null, and previous values stand beside each event."""
-    time, hours = columns["time"], np.full(len(same), np.nan)
+def _hours(ordered: Arrays, same: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Since the event before; NaN where there is none."""
+    hours, time = np.full(len(same), np.nan), ordered["time"]
     np.multiply(time[1:] - time[:-1], _HOURS_PER_MICROSECOND, out=hours[1:], where=same[1:])
-    columns["hours"] = hours
-    series = {name: _series(name, values) for name, values in columns.items() if name in LINKED}
-    before = pl.Series(np.arange(-1, len(same) - 1, dtype=np.int32)).cast(pl.UInt32, strict=False)
-    before = before.zip_with(pl.Series(same), _NULL["epc"])
-    for name, base in _PREVIOUS.items():
-        series[name] = series[base][before].alias(name)
-    return pl.DataFrame([series[name] for name in LINKED])
+    return hours
 
-
-def _series(name: str, values: npt.NDArray[Any]) -> pl.Series:
-    series = pl.Series(name, values, nan_to_null=values.dtype.kind == "f")
-    if name in _TIMES:
-        return series.cast(LINKED[name])
-    if name in _NULLABLE and (unknown := values < 0).any():
-        return series.zip_with(pl.Series(~unknown), _NULL[name])
-    return series
-
-
-_TIMES: Final = {name for name, dtype in LINKED.items() if dtype.is_temporal()}
-_NULL: Final = {name: pl.Series([None], dtype=dtype) for name, dtype in LINKED.items()}
-_PREVIOUS: Final = {name: name.removeprefix("prev_") for name in LINKED if name.startswith("prev_")}
 
 assert len(STAGE_TIER) == 10  # max_in_stage packs a stage into four bits

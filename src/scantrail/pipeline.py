@@ -7,30 +7,41 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import repeat
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from scantrail.ensemble import Combination, Decision, EnsembleSettings, combine
+from scantrail.ensemble import ML_COLUMN, Combination, Decision, EnsembleSettings, combine
 from scantrail.explain import causes, explain, model_claims, ranked
+from scantrail.features.groups import counted
 from scantrail.gaps import fill_gaps
 from scantrail.journeys import link
 from scantrail.lanes import Network
 from scantrail.vocabulary.events import Events, empty_rejects
 from scantrail.vocabulary.findings import Report
 from scantrail.vocabulary.language import ENGLISH, Language
-from scantrail.vocabulary.protocols import FOUND, Detector, Explainer, Findings, Journeys
+from scantrail.vocabulary.linked import Linked
+from scantrail.vocabulary.protocols import (
+    FOUND,
+    NO_CLAIMS,
+    Ask,
+    Detector,
+    Findings,
+    Journeys,
+)
 
+D = TypeVar("D", bound=Detector)
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 _IDENTITY: Final = ("row", "event_id", "file_id", "epc_code")
 _WORDS: Final = ("kind", "cause", "explanation", "expected")
 _MANY: Final = 20_000  # events; for fewer, threads cost more than they gain
-_NOBODY: Final = np.uint32(0xFFFF_FFFF)
 
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 #: Called with a stage's name as it begins.
 Progress = Callable[[str], None]
 
@@ -75,27 +86,43 @@ def judge(
     return replace(decide(journeys, detectors, progress, manner), rejects=events.rejects)
 
 
+def ask_all(detectors: Sequence[D], work: Callable[[D], T], events: int) -> list[T | None]:
+    """Ask detectors (`vocabulary.protocols.Ask`), however long they take."""
+    attempt = partial(_attempt, work)
+    if events < _MANY:
+        return [attempt(one) for one in detectors]
+    with ThreadPoolExecutor(len(detectors) or 1) as pool:  # they compute outside of Python
+        return list(pool.map(attempt, detectors))
+
+
 def decide(
     journeys: Journeys,
     detectors: Sequence[Detector],
     progress: Progress = lambda _: None,
     manner: Manner = _PLAIN,
+    ask: Ask = ask_all,
 ) -> Report:
-    """Judge every event of journeys that `see` made; see `judge`. The report has no rejects."""
+    """Judge every event of journeys that `see` made; see `judge`. The report has no rejects.
+
+    `ask` is how detectors are asked; one without an answer never counts as clean.
+    """
     progress("detectors")
-    answers, degraded = _ask(detectors, journeys)
+    asked = ask(detectors, partial(_judged, journeys), len(journeys.columns))
+    answers = {one.name: answer for one, answer in zip(detectors, asked, strict=True)}
+    degraded = tuple(name for name, answer in answers.items() if answer is None)
 
     progress("verdicts")
     answered = {name: answer for name, answer in answers.items() if answer}
     combination, settings = manner.combination, manner.settings
-    crowd = partial(_crowd, journeys.linked)
+    crowd = partial(_crowd, journeys.columns)
     decision = combine(answered, len(journeys.events), combination, settings, crowd)
-    able = [one for one in detectors if one.name in answered and isinstance(one, Explainer)]
-    claims = _claims(journeys, able, decision, settings.high_rule)
+    able = [one for one in detectors if one.name in answered]
+    claims = _claims(journeys, able, decision, settings.high_rule, ask)
     scores = _scores(detectors, answers, len(journeys.events))
     if combination:
-        scores.append(decision.combined)
-    verdicts = _verdicts(journeys, scores, decision, explain(claims, manner.language))
+        scores[ML_COLUMN] = decision.combined
+    scores["finalConfidence"] = decision.confidence
+    verdicts = _verdicts(journeys, scores, decision.anomaly, explain(claims, manner.language))
     versions = {detector.name: detector.version for detector in detectors}
     return Report(verdicts, empty_rejects(), claims, degraded, versions)
 
@@ -104,116 +131,117 @@ def see(events: pl.DataFrame, network: Network, language: Language = ENGLISH) ->
     """What detectors see of events (`vocabulary.events.EVENTS`): gaps filled, journeys linked."""
     filled = fill_gaps(events, network.sites)
     linked, codes = link(filled, network)
-    table = network.sites.table
-    names = pl.DataFrame([table["location_id"], table["scan_location"]])
-    return Journeys(linked, filled, codes, names, language)
+    return Journeys(linked, filled, codes, network.sites.names, language)
 
 
-def _ask(
-    detectors: Sequence[Detector], journeys: Journeys
-) -> tuple[dict[str, Findings | None], tuple[str, ...]]:
-    """Each detector's answer; None where it failed, which never counts as clean."""
-    if len(journeys.linked) < _MANY:
-        asked = [_answer(detector, journeys) for detector in detectors]
-    else:  # they mostly compute outside of Python, so threads gain
-        with ThreadPoolExecutor(len(detectors) or 1) as pool:
-            asked = list(pool.map(_answer, detectors, repeat(journeys)))
-    answers = {one.name: answer for one, answer in zip(detectors, asked, strict=True)}
-    return answers, tuple(name for name, answer in answers.items() if answer is None)
-
-
-def _answer(detector: Detector, journeys: Journeys) -> Findings | None:
+def _attempt(work: Callable[[D], T], detector: D) -> T | None:
     try:
-        return _checked(detector, detector.judge(journeys), journeys)
+        return work(detector)
     except Exception:  # noqa: BLE001 - whatever one raises, the others must still answer
         _log.exception("detector %s failed; the verdicts are degraded", detector.name)
         return None
 
 
+def _judged(journeys: Journeys, detector: Detector) -> Findings:
+    return _checked(detector, detector.judge(journeys), journeys)
+
+
 def _checked(detector: Detector, answer: Findings, journeys: Journeys) -> Findings:
     """The answer, if it is about these events: one of another shape would spoil all verdicts."""
-    got = (len(answer.scores), tuple(answer.scores.columns))
-    expected = (len(journeys.linked), detector.columns)
-    if got != expected:
-        raise ValueError(f"it gives (rows, columns) {got}, expected {expected}")
-    if answer.found.schema != FOUND:
+    got = {name: score.shape for name, score in answer.columns.items()}
+    expected = dict.fromkeys(detector.columns, (len(journeys.columns),))
+    if list(got.items()) != list(expected.items()):
+        raise ValueError(f"it gives scores of the shapes {got}, expected {expected}")
+    if answer.found is not NO_CLAIMS and answer.found.schema != FOUND:
         raise ValueError(f"its claims are {answer.found.schema}, expected {FOUND}")
     return answer
 
 
-def _crowd(linked: pl.DataFrame, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Of events at these places: how many of them share place, words and second with each."""
-    some = linked.select("place", "words", "time")[places]
-    return some.select(pl.len().over("place", "words", "time")).to_series().to_numpy()
+def _crowd(linked: Linked, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Of events at these places: how many of them share place, words and instant with each."""
+    time = linked["time"].view(np.int64)
+    return counted(linked["place"][places], linked["words"][places], time[places])
 
 
 def _claims(
-    journeys: Journeys, explainers: Sequence[Explainer], decision: Decision, high_rule: float
+    journeys: Journeys,
+    detectors: Sequence[Detector],
+    decision: Decision,
+    high_rule: float,
+    ask: Ask,
 ) -> pl.DataFrame:
-    """Rules' claims, and what learned detectors say of the events that they raise an alarm for."""
+    """Rules' claims, and what learned detectors say of the events that they raise an alarm for.
+
+    The scores stand, whatever happens to the words.
+    """
     places = np.flatnonzero(decision.alarmed)
     if not len(places):
         return decision.claims
-    told = []
-    for one in explainers:
-        try:
-            told.append(one.tell(journeys, places))
-        except Exception:  # noqa: BLE001 - the scores stand, whatever happens to the words
-            _log.exception("detector %s has no words for what it found", one.name)
-    rows = journeys.linked["row"].to_numpy()[places]
-    scores = decision.combined.to_numpy()[places]
+    # no `Explainer` without `tell`; asking for the protocol itself is slow
+    able: Sequence[Any] = [one for one in detectors if hasattr(one, "tell")]
+    words = ask(able, lambda one: one.tell(journeys, places), len(journeys.columns))
+    told = [each for each in words if each is not None]
+    rows = journeys.columns["row"][places]
+    scores = decision.combined[places]
     models = model_claims(rows, scores, told, journeys.language)
-    return ranked(pl.concat([decision.claims, models]), high_rule)
+    return ranked(decision.claims.vstack(models), high_rule)
 
 
 def _verdicts(
-    journeys: Journeys, scores: list[pl.Series], decision: Decision, explained: pl.DataFrame
+    journeys: Journeys, scores: dict[str, Floats], anomaly: Flags, explained: pl.DataFrame
 ) -> pl.DataFrame:
     """Scores and words beside each event, back in input order."""
     events = journeys.events
     order = _input_order(journeys)
-    told = [column[order] for column in (*scores, decision.confidence)]
-    anomaly = pl.Series("anomaly", decision.anomaly[order.to_numpy()])
-    at = _sparse(_places(events, explained["row"]), len(events))
-    words = {name: explained[name][at] for name in _WORDS}
+    words = _words(events, explained)
     words["cause"] = causes(words["cause"], events["flags"])
-    identity = [events[name] for name in _IDENTITY]
-    return pl.DataFrame([*identity, *told, anomaly, *words.values(), events["flags"]])
+    return pl.DataFrame([
+        *(events[name] for name in _IDENTITY),
+        *_numbers({name: score[order] for name, score in scores.items()}),
+        pl.Series("anomaly", anomaly[order]),
+        *words.values(),
+        events["flags"],
+    ])  # fmt: skip
+
+
+def _numbers(columns: dict[str, Floats]) -> list[pl.Series]:
+    """Columns of numbers, null for NaN, cut out of a single one: that is cheaper than many."""
+    every = pl.Series(np.concatenate(list(columns.values())), nan_to_null=True)
+    length = len(every) // len(columns)
+    return [every.slice(i * length, length).alias(name) for i, name in enumerate(columns)]
+
+
+def _words(events: pl.DataFrame, explained: pl.DataFrame) -> dict[str, pl.Series]:
+    """What is told of each event; null where nothing is."""
+    at = np.full(len(events), np.nan)
+    at[_places(events, explained["row"].to_numpy())] = np.arange(len(explained))
+    places = pl.Series(at, nan_to_null=True).cast(pl.UInt32)
+    return {name: explained[name][places] for name in _WORDS}
 
 
 def _scores(
     detectors: Sequence[Detector], answers: dict[str, Findings | None], count: int
-) -> list[pl.Series]:
-    return [
-        column
+) -> dict[str, Floats]:
+    """All score columns; NaN where a detector failed."""
+    silent = np.full(count, np.nan)
+    return {
+        name: answer.columns[name] if answer else silent
         for detector in detectors
-        for column in _score_columns(detector, answers[detector.name], count)
-    ]
+        for answer in [answers[detector.name]]
+        for name in detector.columns
+    }
 
 
-def _input_order(journeys: Journeys) -> pl.Series:
+def _input_order(journeys: Journeys) -> npt.NDArray[np.uint32]:
     """Where each event, in input order, stands in journey order."""
-    at = _places(journeys.events, journeys.linked["row"])
+    at = _places(journeys.events, journeys.columns["row"])
     order = np.empty(len(at), np.uint32)
     order[at] = np.arange(len(at), dtype=np.uint32)
-    return pl.Series(order)
+    return order
 
 
-def _places(events: pl.DataFrame, rows: pl.Series) -> npt.NDArray[np.integer]:
+def _places(events: pl.DataFrame, rows: npt.NDArray[np.uint32]) -> npt.NDArray[np.integer]:
     """Where the events with these row numbers stand; at their number, if none was rejected."""
     if not len(events) or events["row"][-1] == len(events) - 1:
-        return rows.to_numpy()
-    return np.searchsorted(events["row"].to_numpy(), rows.to_numpy())
-
-
-def _score_columns(detector: Detector, answer: Findings | None, count: int) -> list[pl.Series]:
-    if answer is not None:
-        return answer.scores.get_columns()
-    return [pl.repeat(None, count, dtype=pl.Float64, eager=True).alias(n) for n in detector.columns]
-
-
-def _sparse(at: npt.NDArray[np.integer], count: int) -> pl.Series:
-    """For each of `count` places, which of the few stands there; null where none does."""
-    place = np.full(count, _NOBODY, np.uint32)
-    place[at] = np.arange(len(at), dtype=np.uint32)
-    return pl.Series(place).set(pl.Series(place == _NOBODY), None)
+        return rows
+    return np.searchsorted(events["row"].to_numpy(), rows)

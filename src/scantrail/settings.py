@@ -12,6 +12,8 @@ import msgspec
 from scantrail.detectors.rule import RuleSettings
 from scantrail.ensemble import EnsembleSettings
 from scantrail.errors import SettingsError
+from scantrail.guard import Budgets
+from scantrail.stores.cache import CacheSettings
 
 PREFIX: Final = "SCANTRAIL_"
 
@@ -42,6 +44,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     #: where the service keeps scans and verdicts: sqlite:///FILE or postgresql+psycopg://…
     database_url: str = "sqlite:///scantrail.sqlite"
     max_waiting_events: int = 200_000  #: more that wait to be judged are answered with 503
+    max_memory_mb: int = 4_096  #: while the process takes more, only one request is taken at a time
+    budgets: Budgets = Budgets()  #: how long detectors may take
+    redis_url: str = ""  #: keeps predictions for several processes; empty: each keeps its own
+    cache: CacheSettings = CacheSettings()
     cors_origins: tuple[str, ...] = ()  #: origins that browsers may call from; none by default
 
 

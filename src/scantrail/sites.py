@@ -117,6 +117,11 @@ class Sites:
         return dict(zip(named["location_id"], named["zone"], strict=True))
 
     @cached_property
+    def names(self) -> pl.DataFrame:
+        """`location_id` and `scan_location`."""
+        return self.table.select("location_id", "scan_location")
+
+    @cached_property
     def _by_id(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
         ids = self.table["location_id"].to_numpy()
         order = np.argsort(ids)

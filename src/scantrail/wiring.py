@@ -16,7 +16,7 @@ from scantrail import pipeline
 from scantrail.artifact import Artifact, read_artifact, read_card
 from scantrail.detectors.catalog import PROFILES
 from scantrail.detectors.rule_set import RuleSet
-from scantrail.errors import SitesError, TrainingError
+from scantrail.errors import SettingsError, SitesError, TrainingError
 from scantrail.gaps import fill_gaps
 from scantrail.ingest.catalog import read_log
 from scantrail.ingest.quality import standardise
@@ -27,6 +27,7 @@ from scantrail.registry import Registry
 from scantrail.rollout import Rollout
 from scantrail.settings import Settings
 from scantrail.sites import Sites, no_sites, read_sites
+from scantrail.stores.cache import InProcess
 from scantrail.stores.database import Database
 from scantrail.stores.deployments import Deployments
 from scantrail.stores.jobs import Jobs
@@ -35,7 +36,7 @@ from scantrail.stores.trails import Trails
 from scantrail.vocabulary.events import Events, RawLog
 from scantrail.vocabulary.findings import Report
 from scantrail.vocabulary.language import ENGLISH, LANGUAGES
-from scantrail.vocabulary.protocols import Detector, Journeys
+from scantrail.vocabulary.protocols import Ask, Cache, Detector, Journeys
 
 #: The bundled demo chain.
 DEMO: Final = Path(str(files("scantrail") / "data" / "demo"))
@@ -113,13 +114,18 @@ class Engine:
         return report if history is None else _of(report, len(history.frame))
 
     def judge_journeys(
-        self, events: pl.DataFrame, profile: str | None = None, *, ml: bool = True
+        self,
+        events: pl.DataFrame,
+        profile: str | None = None,
+        *,
+        ml: bool = True,
+        ask: Ask = pipeline.ask_all,
     ) -> tuple[Report, Journeys]:
         """What detectors say of events (see `judge`), and the journeys that they saw."""
         manner = self._manner(profile or self.settings.rules, ml=ml)
         journeys = pipeline.see(events, self.network, manner.language)
         detectors = self.detectors(profile, ml=ml)
-        report = pipeline.decide(journeys, detectors, manner=manner)
+        report = pipeline.decide(journeys, detectors, manner=manner, ask=ask)
         if self.missing and ml and (profile or self.settings.rules) != "source":
             report = replace(report, degraded=(*report.degraded, *self.missing))
         return report, journeys
@@ -152,9 +158,8 @@ class Engine:
 
     def learned_from(self, events: Events) -> Engine:
         """An engine whose lanes, and whose companies if none are configured, are this log's."""
-        network = learn(
-            link(fill_gaps(events.frame, self.network.sites), self.network)[0], self.network.sites
-        )
+        linked, _ = link(fill_gaps(events.frame, self.network.sites), self.network)
+        network = learn(linked.frame, self.network.sites)
         thresholds = self.settings.thresholds
         if not thresholds.companies:
             thresholds = msgspec.structs.replace(thresholds, companies=companies_of(events.frame))
@@ -224,9 +229,10 @@ def artifact_of(settings: Settings) -> Artifact | None:
 
     Raises:
         ArtifactError: The artifact can't be used.
+        SettingsError: The configured cache can't be used.
     """
     folder = artifact_folder(settings)
-    return None if folder is None else read_artifact(folder)
+    return None if folder is None else remembering(read_artifact(folder), settings)
 
 
 def artifact_folder(settings: Settings) -> Path | None:
@@ -249,6 +255,34 @@ def rollout(engine: Engine, stores: Stores) -> Rollout:
     settings = engine.settings
     folder = artifact_folder(settings)
     return Rollout(stores.deployments, registry(settings), engine.try_out, folder)
+
+
+def remembering(artifact: Artifact, settings: Settings) -> Artifact:
+    """The artifact with the configured cache; one that has a cache keeps it.
+
+    Raises:
+        SettingsError: The configured cache can't be used.
+    """
+    if artifact.lstm.cache is not None:
+        return artifact
+    return replace(artifact, lstm=replace(artifact.lstm, cache=cache_of(settings)))
+
+
+def cache_of(settings: Settings) -> Cache | None:
+    """What keeps predictions: Redis if it is configured, else this process, if it may.
+
+    Raises:
+        SettingsError: The URL of Redis can't be used, or the extra `redis` is not installed.
+    """
+    if not settings.redis_url:
+        return InProcess(settings.cache.mb * 2**20) if settings.cache.mb else None
+    try:
+        from scantrail.stores.redis import Redis
+    except ImportError as error:
+        raise SettingsError(
+            "redis_url is set, but its client is not installed: pip install 'scantrail[redis]'"
+        ) from error
+    return Redis(settings.redis_url, settings.cache)
 
 
 def write_learned(learned: Engine, folder: Path) -> None:

@@ -34,7 +34,7 @@ def learned(journeys):
     scans = [(stamp(hours), *rest) for journey in journeys for hours, *rest in journey]
     codes = [f"E{i}" for i, journey in enumerate(journeys) for _ in journey]
     frame = fill_gaps(events(scans, codes), sites())
-    return learn(link(frame, Network(sites()))[0], sites())
+    return learn(link(frame, Network(sites()))[0].frame, sites())
 
 
 def trip(hours, start=0.0, to=4):

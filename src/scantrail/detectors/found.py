@@ -18,7 +18,7 @@ Columns = Mapping[str, Sequence[Any]]
 class Found:
     """One found event, for `Rule.words`.
 
-    `event[name]` gives a fact of the rule (`Scored.facts`), a column of `journeys.LINKED`, or what
+    `event[name]` gives a fact of the rule (`Scored.facts`), a column of `linked.LINKED`, or what
     people call the event and the one before it: `here`, `there` (places), `step`, `prev_step`,
     `at`, `prev_at` (local times), `epc_code`, and `item`, the code as it was spelled first.
     """
@@ -58,11 +58,11 @@ class Names(dict[str, list[Any]]):
     """All that `Found` tells of some events but facts: columns that come when asked for."""
 
     def __init__(self, journeys: Journeys, places: npt.NDArray[np.int64]) -> None:
-        """Of the events at these places of `linked`."""
+        """Of the events at these places of `columns`."""
         super().__init__()
         self._journeys, self._at = journeys, pl.Series(places.astype(np.uint32))
         self.language = journeys.language
-        rows = journeys.linked["row"].to_numpy()
+        rows = journeys.columns["row"]
         self._here = self._found(rows[places])
         # of a journey's first event the one before is another item's; no rule speaks of it then
         self._there = self._found(rows[np.maximum(places - 1, 0)])
@@ -87,8 +87,8 @@ class Names(dict[str, list[Any]]):
         if name == "epc_code":
             return self._journeys.events["epc_code"][self._here].to_list()
         if name == "item":
-            return self._journeys.codes[self._journeys.linked["epc"][self._at]].to_list()
-        return self._journeys.linked[name][self._at].to_list()
+            return self._journeys.codes[self._journeys.columns.series("epc")[self._at]].to_list()
+        return self._journeys.columns.series(name)[self._at].to_list()
 
     @cached_property
     def _listed(self) -> dict[int, str]:

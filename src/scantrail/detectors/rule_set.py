@@ -17,10 +17,10 @@ from scantrail.detectors.rule import Bound, Rule, RuleSettings
 from scantrail.detectors.scans import Array, CodesJudged, Scans
 from scantrail.lanes import Network
 from scantrail.vocabulary.findings import score_column
-from scantrail.vocabulary.protocols import FOUND, Findings, Journeys
+from scantrail.vocabulary.linked import Linked
+from scantrail.vocabulary.protocols import FOUND, NO_CLAIMS, Findings, Journeys
 
 _BLOCK: Final = 131_072  # events scored at once
-_NOTHING: Final = pl.DataFrame(schema=FOUND)
 
 
 @dataclass(frozen=True)
@@ -63,24 +63,19 @@ class RuleSet:
 
     def judge(self, journeys: Journeys) -> Findings:
         """Score every event by every rule."""
-        linked = journeys.linked
+        linked = journeys.columns
         if not len(linked):
-            return Findings(pl.DataFrame(schema=dict.fromkeys(self.columns, pl.Float64)), _NOTHING)
+            return Findings(dict.fromkeys(self.columns, np.zeros(0)))
         codes = CodesJudged(journeys.codes)
         blocks = [
-            self._score(Scans(linked[start:end], journeys.events, codes))
+            self._score(Scans(linked.part(start, end), journeys.events, codes))
             for start, end in _blocks(linked)
         ]
         scores = [
             np.concatenate(columns) for columns in zip(*(b.scores for b in blocks), strict=True)
         ]
-        answered = pl.DataFrame(
-            [
-                pl.Series(*column, nan_to_null=True)
-                for column in zip(self.columns, scores, strict=True)
-            ]
-        )
-        return Findings(answered, self._claims(journeys, blocks))
+        by_column = dict(zip(self.columns, scores, strict=True))
+        return Findings(by_column, self._claims(journeys, blocks))
 
     def _score(self, scans: Scans) -> _Block:
         scored = [rule.score(self.bound, scans) for rule in self.rules]
@@ -97,7 +92,7 @@ class RuleSet:
         starts = np.cumsum([0, *sizes[:-1]])
         places = np.concatenate([b.fired + start for b, start in zip(blocks, starts, strict=True)])
         if not len(places):
-            return _NOTHING
+            return NO_CLAIMS
         names = Names(journeys, places)
         rows = names["row"]
         claims = []
@@ -126,11 +121,11 @@ class _Block(NamedTuple):
     facts: list[dict[str, Array]]
 
 
-def _blocks(linked: pl.DataFrame) -> list[tuple[int, int]]:
+def _blocks(linked: Linked) -> list[tuple[int, int]]:
     """Where to cut so that whole journeys stay together, and arrays in the processor's cache."""
     if len(linked) <= _BLOCK:
         return [(0, len(linked))]
-    starts = np.flatnonzero(linked["position"].to_numpy() == 0)
+    starts = np.flatnonzero(linked["position"] == 0)
     wanted = np.searchsorted(starts, np.arange(0, len(linked), _BLOCK))
     cuts = np.unique(starts[wanted[wanted < len(starts)]]).tolist()
     return list(pairwise([*cuts, len(linked)]))

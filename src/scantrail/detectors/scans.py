@@ -6,7 +6,6 @@ Unknown is NaN, in every column. A comparison with NaN is false, so a rule asks 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Hashable, Iterable
 from functools import cached_property
 from typing import Any, Final, NamedTuple
@@ -16,22 +15,22 @@ import numpy.typing as npt
 import polars as pl
 
 from scantrail.ingest.epc import Code, kinds_of
-from scantrail.journeys import LINKED
 from scantrail.vocabulary.chain import Direction
+from scantrail.vocabulary.linked import NULLABLE, Linked
 
-#: For columns but times: the float that holds the column's values exactly.
-_FLOAT: Final = {
-    name: pl.Float32() if dtype in {pl.Boolean, pl.Int8, pl.UInt8, pl.Float32} else pl.Float64()
-    for name, dtype in LINKED.items()
-    if not dtype.is_temporal()
-}
-_FEW: Final = 2000  # events; of so few, nulls are sooner filled one by one
+_BEFORE: Final = "prev_"
 
 #: Directions as plain integers, which NumPy compares several times faster than enum members.
 IN, OUT = int(Direction.IN), int(Direction.OUT)
 
 Array = npt.NDArray[Any]
 Flags = npt.NDArray[np.bool_]
+
+
+def _float_of(values: Array) -> np.dtype[Any]:
+    """The float that holds such values exactly; a time holds its own unknown."""
+    kept = values.dtype.kind == "M"
+    return values.dtype if kept else np.promote_types(values.dtype, np.float32)
 
 
 class CodesJudged:
@@ -53,11 +52,11 @@ class CodesJudged:
 class Scans:
     """The events of some whole journeys, one value per event in the order of `linked`."""
 
-    def __init__(self, linked: pl.DataFrame, events: pl.DataFrame, codes: CodesJudged) -> None:
+    def __init__(self, linked: Linked, events: pl.DataFrame, codes: CodesJudged) -> None:
         """Look at linked events.
 
         Args:
-            linked: `journeys.LINKED`, n rows.
+            linked: n events.
             events: `vocabulary.events.EVENTS`, in row order, those of `linked` among them.
             codes: The codes that `linked`'s `epc` indexes.
         """
@@ -69,15 +68,26 @@ class Scans:
         return len(self._linked)
 
     def __getitem__(self, name: str) -> Array:
-        """A column of `journeys.LINKED`, (n,); one that holds nulls is float, with NaN for them."""
+        """A column of `linked.LINKED`, (n,); one that holds nulls is float, with NaN for them."""
         if name not in self._columns:
-            column = self._linked[name]
-            if column.null_count() and name in _FLOAT:
-                column = column.cast(_FLOAT[name])
-                if len(column) > _FEW:  # NumPy would look at each null by itself
-                    column = column.fill_null(math.nan)
-            self._columns[name] = column.to_numpy()
+            self._columns[name] = self._column(name)
         return self._columns[name]
+
+    def _column(self, name: str) -> Array:
+        if name.startswith(_BEFORE):
+            return self._before(self[name.removeprefix(_BEFORE)])
+        values = self._linked[name]
+        if name in NULLABLE and (unknown := values < 0).any():
+            values = values.astype(_float_of(values))
+            values[unknown] = np.nan
+        return values
+
+    def _before(self, values: Array) -> Array:
+        """The value of the event before; unknown on a journey's first event."""
+        before = np.empty(len(values), _float_of(values))
+        before[1:] = values[:-1]
+        before[~(self["position"] > 0)] = None  # NaN, or NaT
+        return before
 
     def says(self, column: str, word: str) -> Flags:
         """Whether an event's own `column` of `vocabulary.events.EVENTS` is this word, (n,)."""

@@ -9,12 +9,14 @@ odds of the last kind, from scans up to the present only.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from scantrail.features.coding import Coded
+from scantrail.features.groups import changes
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -35,12 +37,26 @@ _LEAST: Final = 0.3  # spread of the log hours of trips
 _NEVER: Final = 1e-12  # no state is ever ruled out
 
 
-def clock_ahead(coded: Coded, hours: Floats, middle: Floats, spread: Floats) -> Floats:
+def hour_logs(hours: Floats) -> Floats:
+    """Log of the share of each hour of the day, neighbours helping, of the same shape.
+
+    Args:
+        hours: (sites + 1, steps, 24) batches of history by local hour.
+    """
+    near = 0.5 * hours + 0.25 * (np.roll(hours, 1, -1) + np.roll(hours, -1, -1))
+    pooled = near.sum(axis=0) + 0.02
+    pooled /= pooled.sum(axis=1, keepdims=True)
+    shares = (near + _BELIEF * pooled) / (near.sum(axis=2, keepdims=True) + _BELIEF)
+    logs: Floats = np.log((1 - _ODD_HOUR) * shares + _ODD_HOUR / 24)
+    return logs
+
+
+def clock_ahead(coded: Coded, logs: Floats, middle: Floats, spread: Floats) -> Floats:
     """Log odds, in nats, that the clock of each event's site runs ahead, (n,).
 
     Args:
         coded: The events.
-        hours: (sites + 1, steps, 24) batches of history by local hour.
+        logs: What `hour_logs` gave for history.
         middle: (n,) usual log hours since the previous move; NaN where none are.
         spread: (n,) their spread.
     """
@@ -48,7 +64,7 @@ def clock_ahead(coded: Coded, hours: Floats, middle: Floats, spread: Floats) -> 
     scans = _scans(coded)
     if not len(scans):
         return odds
-    said = _hour_ratios(coded, scans, hours) + _trip_ratios(coded, scans, middle, spread)
+    said = _hour_ratios(coded, scans, logs) + _trip_ratios(coded, scans, middle, spread)
     most = np.where(coded.with_whom.here[scans] > 1, _MOST, _MOST_ALONE)[:, None]
     mine = _filtered(coded, scans, np.clip(said, -most, most))
     last = np.searchsorted(_moment(coded, scans), _moment(coded, slice(None)), "right") - 1
@@ -64,7 +80,7 @@ def _scans(coded: Coded) -> Ints:
     ways = coded.step[whom.before[moves]], whom.hours[moves]
     keys = (*ways, -whom.alike[moves], whom.group[moves])
     most_first = moves[np.lexsort(keys)]
-    batch: Ints = most_first[np.diff(whom.group[most_first], prepend=-1) != 0]
+    batch: Ints = most_first[changes(whom.group[most_first])]
     moments = (whom.hours[batch], coded.step[batch], _moment(coded, batch))
     return batch[np.lexsort(moments)]
 
@@ -75,13 +91,8 @@ def _moment(coded: Coded, at: Ints | slice) -> Ints:
     return moment
 
 
-def _hour_ratios(coded: Coded, at: Ints, hours: Floats) -> Floats:
+def _hour_ratios(coded: Coded, at: Ints, logs: Floats) -> Floats:
     """(scans, shifts) log-likelihood ratios of the hour of day, shifted against not."""
-    near = 0.5 * hours + 0.25 * (np.roll(hours, 1, -1) + np.roll(hours, -1, -1))
-    pooled = near.sum(axis=0) + 0.02
-    pooled /= pooled.sum(axis=1, keepdims=True)
-    shares = (near + _BELIEF * pooled) / (near.sum(axis=2, keepdims=True) + _BELIEF)
-    logs = np.log((1 - _ODD_HOUR) * shares + _ODD_HOUR / 24)
     site, step, hour = coded.site[at], coded.step[at], coded.clock[at] % 24
     shifted = logs[site[:, None], step[:, None], (hour[:, None] - _SHIFTS) % 24]
     ratios: Floats = shifted - logs[site, step, hour][:, None]
@@ -115,13 +126,13 @@ def _filtered(coded: Coded, at: Ints, said: Floats) -> Floats:
     Scans of one site and hour are taken at once, all sites side by side.
     """
     site, hour = coded.site[at], coded.local[at] // 3600
-    fresh = np.append(True, (np.diff(site) != 0) | (np.diff(hour) != 0))
+    fresh = changes(site, hour)
     start, number = np.flatnonzero(fresh), np.cumsum(fresh) - 1
     so_far = np.cumsum(said, axis=0)
     so_far -= (so_far[start] - said[start])[number]
     whole = np.clip(so_far[np.append(start[1:], len(at)) - 1], -2 * _MOST, 2 * _MOST)
-    first = np.append(True, np.diff(site[start]) != 0)
-    new_day = first | np.append(True, np.diff((hour[start] - _NIGHT) // 24) != 0)
+    first = changes(site[start])
+    new_day = first | changes((hour[start] - _NIGHT) // 24)
     begun = np.log(_forward(whole, first, new_day))[number]
     shifts = len(_SHIFTS)
     slow, ahead = begun[:, 1 : 1 + shifts], begun[:, 1 + shifts :]
@@ -147,7 +158,9 @@ def _forward(whole: Floats, first: npt.NDArray[np.bool_], new_day: npt.NDArray[n
     evidence = np.exp(np.hstack([np.zeros((hours, 1)), whole, whole]))
     begun = np.empty_like(evidence)
     order = np.argsort(rank, kind="stable")
-    for now in np.split(order, np.flatnonzero(np.diff(rank[order])) + 1):
+    starts = np.flatnonzero(changes(rank[order])).tolist()
+    for start, end in pairwise([*starts, hours]):
+        now = order[start:end]
         begun[now] = _passed(state[site[now]], new_day[now, None])
         told = begun[now] * evidence[now]
         state[site[now]] = np.maximum(told / told.sum(axis=1, keepdims=True), _NEVER)
@@ -157,15 +170,15 @@ def _forward(whole: Floats, first: npt.NDArray[np.bool_], new_day: npt.NDArray[n
 def _passed(state: Floats, new_day: npt.NDArray[np.bool_]) -> Floats:
     """Chances after time has passed; slow days end with the day, clocks change overnight."""
     shifts = len(_SHIFTS)
-    usual, slow, ahead = np.split(state, (1, 1 + shifts), axis=1)
+    usual, slow, ahead = state[:, :1], state[:, 1 : 1 + shifts], state[:, 1 + shifts :]
     late = slow.sum(axis=1, keepdims=True)
     over = np.where(new_day, late, 0.0)
     mended = np.where(new_day, _MENDED, 0.0) * ahead
     free = usual + over
     breaks = np.where(new_day, _BREAKS, 0.0) * free
     becomes_slow = _SLOW * free
-    return np.hstack([
-        free - breaks - becomes_slow + mended.sum(axis=1, keepdims=True),
-        np.where(new_day, 0.0, slow) + becomes_slow / shifts,
-        ahead - mended + breaks / shifts,
-    ])  # fmt: skip
+    passed = np.empty_like(state)
+    passed[:, :1] = free - breaks - becomes_slow + mended.sum(axis=1, keepdims=True)
+    passed[:, 1 : 1 + shifts] = np.where(new_day, 0.0, slow) + becomes_slow / shifts
+    passed[:, 1 + shifts :] = ahead - mended + breaks / shifts
+    return passed

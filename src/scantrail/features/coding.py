@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from scantrail.features.arrays import whole
 from scantrail.features.companions import Companions, companions
 from scantrail.ingest.epc import Code, decompose, decompose_one
 from scantrail.vocabulary.chain import STAGES
@@ -44,7 +43,7 @@ class Vocabulary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def learn(cls, journeys: Journeys) -> Vocabulary:
         """The sites that were scanned at, and products and makers of at least five items."""
         ids = journeys.names["location_id"].to_numpy()
-        seen = journeys.linked["site"].drop_nulls().unique().sort().to_numpy()
+        seen = np.unique(journeys.columns["site"])
         parts = _parts(journeys.codes)
         products, makers = (
             counted.filter(pl.col("count") >= _LEAST_ITEMS).to_series(0).sort().to_list()
@@ -53,7 +52,7 @@ class Vocabulary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 parts["company"].drop_nulls().value_counts(name="count"),
             )
         )
-        return cls(tuple(int(i) for i in ids[seen]), tuple(products), tuple(makers))
+        return cls(tuple(int(i) for i in ids[seen[seen >= 0]]), tuple(products), tuple(makers))
 
 
 @dataclass(frozen=True)
@@ -92,15 +91,15 @@ def code(journeys: Journeys, known: Vocabulary) -> Coded:
 
 
 def _code(journeys: Journeys, known: Vocabulary) -> Coded:
-    linked = journeys.linked
-    item = linked["epc"].to_numpy().astype(np.int64)
+    linked = journeys.columns
+    item = linked["epc"].astype(np.int64)
     products, makers = _products_and_makers(journeys.codes, known)
     product = products[item]
     with_whom = companions(linked, product)
-    step = whole(linked["stage"], -1) + 1
-    step[linked["is_return"].to_numpy()] = RETURN
+    step = linked["stage"].astype(np.int64) + 1
+    step[linked["is_return"]] = RETURN
     step[with_whom.again] = AGAIN
-    local = linked["local"].to_physical().to_numpy() // 1_000_000
+    local = linked["local"].view(np.int64) // 1_000_000
     weekday = (local // 86_400 + 3) % 7  # 1970-01-01 was a Thursday
     return Coded(
         site=_sites(journeys, known.sites),
@@ -108,9 +107,9 @@ def _code(journeys: Journeys, known: Vocabulary) -> Coded:
         product=product,
         maker=makers[item],
         clock=local % 86_400 // 3600 + 24 * np.maximum(weekday - 4, 0),
-        position=linked["position"].to_numpy().astype(np.int64),
+        position=linked["position"].astype(np.int64),
         item=item,
-        second=linked["time"].to_physical().to_numpy() // 1_000_000,
+        second=linked["time"].view(np.int64) // 1_000_000,
         local=local,
         with_whom=with_whom,
     )
@@ -159,7 +158,7 @@ def _codes_of(values: pl.Series, table: dict[str, int]) -> Ints:
 def _sites(journeys: Journeys, known: tuple[int, ...]) -> Ints:
     """Site codes; the last entry of the table is for places that are not listed."""
     table = _site_table(known, tuple(journeys.names["location_id"].to_list()))
-    return table[whole(journeys.linked["site"], -1)]
+    return table[journeys.columns["site"]]
 
 
 @lru_cache(maxsize=8)

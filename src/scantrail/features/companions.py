@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
-from scantrail.features.arrays import real, whole
+from scantrail.features.groups import changes, counted, numbered
+from scantrail.vocabulary.linked import Linked
 
 Array = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
@@ -63,55 +63,46 @@ class Companions:
         return np.where(self.before < 0, self.product_alike, self.here).astype(np.float64)
 
 
-def companions(linked: pl.DataFrame, product: Ints) -> Companions:
+def companions(linked: Linked, product: Ints) -> Companions:
     """Find every event's companions.
 
     Args:
-        linked: `journeys.LINKED`, n rows, journey order.
+        linked: n events, journey order.
         product: (n,) a code of the item's product.
     """
-    time = linked["time"].to_physical().to_numpy()
-    epc = linked["epc"].to_numpy()
-    place = whole(linked["place"], _NONE)
-    words = linked["words"].to_numpy().astype(np.int64)
-    again = _again(linked, epc, place, words)
+    time, epc = linked["time"].view(np.int64), linked["epc"]
+    place, words = linked["place"].astype(np.int64), linked["words"].astype(np.int64)
+    again = _again(linked)
     index = np.arange(len(epc))
     moves = np.flatnonzero(~again)
     before = _before(epc, moves)
     has = before >= 0
     since = (time - time[before]) / 3.6e9
 
-    group = _dense(time // 1_000_000, place, words)
+    group = numbered(time // 1_000_000, place, words)
     count = np.bincount(group[moves], minlength=int(group.max(initial=0)) + 1)
-    origin = _dense(place, words)
+    origin = numbered(place, words)
     origin = np.where(has, origin[before], int(origin.max(initial=0)) + 1)
     came_with = np.where(has, count[group[before]], 0)
     ones = np.ones(len(epc), np.int64)
     return Companions(
         again=again,
         run=index - np.maximum.accumulate(np.where(again, 0, index)),
-        gap=np.where(again, real(linked["hours"]), np.nan),
+        gap=np.where(again, linked["hours"], np.nan),
         before=before,
         hours=np.where(has & ~again, since, np.nan),
         here=np.where(again, 1, count[group]),
-        alike=_spread(ones, moves, _counted(group[moves], origin[moves])),
-        product_alike=_spread(ones, moves, _counted(group[moves], product[moves])),
+        alike=_spread(ones, moves, counted(group[moves], origin[moves])),
+        product_alike=_spread(ones, moves, counted(group[moves], product[moves])),
         came_with=came_with,
         left_before=_left_before(time, group[before], came_with, np.flatnonzero(has & ~again)),
         group=group,
     )
 
 
-def _again(linked: pl.DataFrame, epc: Array, place: Ints, words: Ints) -> npt.NDArray[np.bool_]:
-    hours = real(linked["hours"], np.inf)
-    again = np.zeros(len(epc), bool)
-    again[1:] = (
-        (epc[1:] == epc[:-1])
-        & (place[1:] == place[:-1])
-        & (words[1:] == words[:-1])
-        & (hours[1:] <= _AGAIN_HOURS)
-    )
-    return again
+def _again(linked: Linked) -> npt.NDArray[np.bool_]:
+    same = ~changes(linked["epc"], linked["place"], linked["words"])
+    return same & (linked["hours"] <= _AGAIN_HOURS)
 
 
 def _before(epc: Array, moves: Ints) -> Ints:
@@ -127,22 +118,6 @@ def _before(epc: Array, moves: Ints) -> Ints:
     return np.where((before >= 0) & (epc[before] == epc), before, _NONE)
 
 
-def _dense(*parts: Array) -> Ints:
-    """A dense number for each distinct combination."""
-    key = np.zeros(len(parts[0]), np.int64)
-    for part in parts:
-        low = int(part.min(initial=0))
-        key = key * (int(part.max(initial=0)) - low + 1) + (part - low)
-    return np.unique(key, return_inverse=True)[1].astype(np.int64)
-
-
-def _counted(*parts: Array) -> Ints:
-    """How often each row's combination occurs."""
-    dense = _dense(*parts)
-    counted: Ints = np.bincount(dense)[dense] if len(dense) else dense
-    return counted
-
-
 def _spread(default: Ints, at: Ints, values: Ints) -> Ints:
     default = default.copy()
     default[at] = values
@@ -156,10 +131,7 @@ def _left_before(time: Array, came_from: Ints, came_with: Ints, at: Ints) -> Flo
     if not len(order):
         return share
     index = np.arange(len(order))
-    new = np.ones(len(order), bool)
-    new[1:] = came_from[order][1:] != came_from[order][:-1]
-    start = np.maximum.accumulate(np.where(new, index, 0))
-    later = new.copy()
-    later[1:] |= time[order][1:] != time[order][:-1]  # those of the same instant leave together
+    start = np.maximum.accumulate(np.where(changes(came_from[order]), index, 0))
+    later = changes(came_from[order], time[order])  # those of the same instant leave together
     share[order] = (np.maximum.accumulate(np.where(later, index, 0)) - start) / came_with[order]
     return share

@@ -44,7 +44,8 @@ def tabular(coded: Coded, usual: Usual) -> npt.NDArray[np.float32]:
     whom = coded.with_whom
     shared = whom.shared
     nats = usual.surprise(coded)
-    z = usual.time_z(coded)
+    hours = usual.hours_of(coded)
+    z = usual.time_z(coded, hours)
     gap = (np.log(np.maximum(whom.gap, 1e-4)) - usual.again[0]) / usual.again[1]
     columns = {
         "alone": nats["company"] / shared,
@@ -56,7 +57,7 @@ def tabular(coded: Coded, usual: Usual) -> npt.NDArray[np.float32]:
         "step": nats["step"] / np.maximum(whom.alike, 1),
         "origin": nats["origin"] / shared,
         "missed_together": usual.missed_together(coded),
-        "clock_ahead": _against_clock(usual.clock_ahead(coded), whom.here),
+        "clock_ahead": _against_clock(usual.clock_ahead(coded, hours), whom.here),
         "read_again": 3.0 * np.maximum(whom.run - 1, 0),
         "late_again": np.where(whom.again, np.maximum(gap, 0) ** 2, 0.0),
     }

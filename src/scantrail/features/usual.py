@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from scantrail.errors import ArtifactError
-from scantrail.features.clocks import clock_ahead
+from scantrail.features.clocks import clock_ahead, hour_logs
 from scantrail.features.coding import AGAIN, CLOCKS, STEPS, Coded, Vocabulary
+from scantrail.features.groups import combined
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -24,6 +25,7 @@ _STEPS: Final = len(STEPS)
 _BELIEF: Final = 20.0  # observations that a coarser table is worth
 _MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution
 _LEAST_SPREAD: Final = 0.15  # of log hours
+_LEAST_MOVES: Final = 5  # fewer tell nothing of usual times
 _HERE: Final = np.array([1.5, 3.5, 9.5])  # alone, a few, some, many
 _LEFT: Final = np.array([0.001, 0.5, 0.9])  # nobody left before, some, most, nearly all
 _CAME: Final = np.array([0.5, 1.5, 5.5, 20.0])
@@ -141,20 +143,29 @@ class Usual:
         tables = {name: _rarity(getattr(self, name)) for name in _RARE}
         return tables | {"clocks": self._clock_nats()}
 
-    def time_z(self, coded: Coded) -> Floats:
-        """Robust deviations of the log hours since the previous move; NaN where none is usual."""
-        middle, spread, count = self._time_table(coded)
-        z = (np.log(np.maximum(coded.with_whom.hours, 1e-3)) - middle) / spread
-        return np.where(count >= 5, z, np.nan)
+    @cached_property
+    def _hour_logs(self) -> Floats:
+        return hour_logs(self.hours)
 
-    def _time_table(self, coded: Coded) -> tuple[Floats, Floats, Floats]:
-        """Middle and spread of log hours at each event's site, drawn to those of all sites."""
+    def hours_of(self, coded: Coded) -> tuple[Floats, Floats]:
+        """Middle and spread of the usual log hours since the previous move, (n,) each.
+
+        Those of each event's site, drawn to those of all sites; the middle is NaN where too few
+        moves tell what is usual.
+        """
         before, step = coded.came_from, coded.step
         table, pooled = self.times[before, step, coded.site], self.times[before, step, 0]
         own = table[:, 2] / (table[:, 2] + _BELIEF)
         middle = own * table[:, 0] + (1 - own) * pooled[:, 0]
         spread = np.sqrt(own * table[:, 1] ** 2 + (1 - own) * pooled[:, 1] ** 2)
-        return middle, np.maximum(spread, _LEAST_SPREAD), pooled[:, 2]
+        middle[pooled[:, 2] < _LEAST_MOVES] = np.nan
+        return middle, np.maximum(spread, _LEAST_SPREAD)
+
+    def time_z(self, coded: Coded, hours: tuple[Floats, Floats]) -> Floats:
+        """Robust deviations of the log hours since the previous move from what `hours_of` says."""
+        middle, spread = hours
+        z: Floats = (np.log(np.maximum(coded.with_whom.hours, 1e-3)) - middle) / spread
+        return z
 
     def surprise(self, coded: Coded) -> dict[str, Floats]:
         """Nats by which each event departs from what is usual, one array per aspect."""
@@ -210,16 +221,15 @@ class Usual:
         nats = many * np.log(many / expected) - many + expected - np.log(many)
         return np.where(lacking & (many > expected), np.maximum(nats, 0.0), 0.0)
 
-    def clock_ahead(self, coded: Coded) -> Floats:
+    def clock_ahead(self, coded: Coded, hours: tuple[Floats, Floats]) -> Floats:
         """Log odds, in nats, that the site's clock runs ahead; see `clocks.clock_ahead`."""
-        middle, spread, count = self._time_table(coded)
-        return clock_ahead(coded, self.hours, np.where(count >= 5, middle, np.nan), spread)
+        return clock_ahead(coded, self._hour_logs, *hours)
 
 
 def _batches(coded: Coded) -> Ints:
     """One event of each batch, as it came from one step: what a batch does is one observation."""
     moves = np.flatnonzero(~coded.with_whom.again)
-    pair = _pair(coded.with_whom.group, coded.came_from)[moves]
+    pair = combined(coded.with_whom.group[moves], coded.came_from[moves])
     return moves[np.unique(pair, return_index=True)[1]]
 
 
@@ -227,12 +237,6 @@ def _skips(coded: Coded) -> npt.NDArray[np.bool_]:
     """Moves that miss at least one of the ten stages."""
     before = coded.came_from
     return (before > 0) & (coded.step > before + 1) & (coded.step < AGAIN - 1)
-
-
-def _pair(first: Ints, second: Ints) -> Ints:
-    low = int(second.min(initial=0))
-    paired: Ints = first * (int(second.max(initial=0)) - low + 1) + (second - low)
-    return paired
 
 
 def _count(parts: tuple[Ints, ...], shape: tuple[int, ...]) -> Floats:

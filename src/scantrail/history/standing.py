@@ -17,7 +17,6 @@ from scantrail.vocabulary.protocols import Journeys
 
 _DISPATCHED: Final = STAGES.index("WMS_Outbound")
 _PRODUCT: Final = re.compile(r"^[^.]*\.([^.]*\.[^.]*)\.")
-_NONE: Final = -1
 
 
 def items_of(
@@ -32,23 +31,21 @@ def items_of(
         anomaly: Whether each event is suspect, by its row.
         wanted: Items (see `ingest.gs1.item_of`).
     """
-    linked = journeys.linked
+    linked = journeys.columns
     if not len(linked):
         return
-    epc = linked["epc"].to_numpy()
-    starts = np.flatnonzero(np.diff(epc, prepend=epc[0] + np.uint32(1)))
+    epc, place, stage = linked["epc"], linked["place"], linked["stage"]
+    starts = np.flatnonzero(linked["position"] == 0)
     ends = np.append(starts[1:], len(epc))
-    time = linked["time"].to_physical().to_numpy()
-    place, before = _whole(linked["place"]), _whole(linked["prev_place"])
-    stage = _whole(linked["stage"])
-    moved = (place != before) & (linked["position"].to_numpy() > 0)
-    suspect = anomaly.to_numpy()[linked["row"].to_numpy()]
+    time = linked["time"].view(np.int64)
+    moved = (place != np.roll(place, 1)) & (linked["position"] > 0)
+    suspect = anomaly.to_numpy()[linked["row"]]
     moves, suspects, furthest = (
         np.add.reduceat(moved, starts, dtype=np.int64),
         np.add.reduceat(suspect, starts, dtype=np.int64),
         np.maximum.reduceat(stage, starts),
     )
-    sales = np.where(linked["is_sale"].fill_null(value=False).to_numpy(), time, np.iinfo("i8").max)
+    sales = np.where(linked["is_sale"], time, np.iinfo("i8").max)
     sold = np.minimum.reduceat(sales, starts)
     last = ends - 1
     places, steps = _where(journeys, last)
@@ -68,18 +65,14 @@ def items_of(
 
 
 def _where(journeys: Journeys, at: npt.NDArray[np.int64]) -> tuple[list[Any], list[Any]]:
-    """Names of the places, and the steps, of the events at these places of `linked`."""
+    """Names of the places, and the steps, of the events at these places of `columns`."""
     names = journeys.names["scan_location"]
-    sites = journeys.linked["site"][at].to_list()
-    events = journeys.events[journeys.linked["row"][at].to_list()]
+    sites = journeys.columns["site"][at].tolist()
+    events = journeys.events[journeys.columns["row"][at].tolist()]
     told = rows(events, "scan_location", "location_id", "event_type", "business_step")
     places, steps = [], []
     for site, (name, number, event, step) in zip(sites, told, strict=True):
-        listed = None if site is None else names[site]
+        listed = names[site] if site >= 0 else None
         places.append(listed or name or (None if number is None else f"location {number}"))
         steps.append(event or step)
     return places, steps
-
-
-def _whole(column: pl.Series) -> npt.NDArray[np.int64]:
-    return column.cast(pl.Int64).fill_null(_NONE).to_numpy()

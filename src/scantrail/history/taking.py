@@ -1,8 +1,13 @@
-"""One transaction: scans join their journeys, the journeys are judged whole, verdicts are kept."""
+"""One transaction: scans join their journeys, the journeys are judged whole, verdicts are kept.
+
+What takes long is judged before the transaction, so that others may go on, and is judged again in
+it only if what is known of its items, or of their company, changed meanwhile.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
@@ -11,7 +16,7 @@ from scantrail.history.frames import below, put
 from scantrail.history.keeping import Kept
 from scantrail.history.posts import Batch, Post, Told
 from scantrail.history.standing import items_of
-from scantrail.stores.trails import Known, Trails
+from scantrail.stores.trails import Known, Trails, Turn
 from scantrail.vocabulary.findings import Report
 from scantrail.vocabulary.protocols import Journeys
 
@@ -19,6 +24,8 @@ from scantrail.vocabulary.protocols import Journeys
 Judge = Callable[[pl.DataFrame], tuple[Report, Journeys]]
 #: Items that were somewhere together with those to be judged; of more, the first by code.
 MOST_COMPANY: Final = 200
+#: Scans that are judged within the transaction; more are judged before it.
+AT_ONCE: Final = 2_000
 
 
 def take(trails: Trails, posts: Sequence[Post], judge: Judge, now: int) -> list[Told]:
@@ -40,20 +47,51 @@ def take(trails: Trails, posts: Sequence[Post], judge: Judge, now: int) -> list[
     """
     batch = Batch.together(posts)
     items = sorted(set(batch.items))
+    before = None
+    if len(batch.digests) > AT_ONCE:
+        with trails.look() as look:
+            seen = _see(look, batch, items)
+        before = seen, judge(seen.events)
     with trails.turn(items) as turn:
-        known = turn.journeys(items)
-        have = set(known.digests)
-        fresh = [at for at, digest in enumerate(batch.digests) if digest not in have]
-        new = batch.frame if not have else batch.frame[fresh]
-        ours = below([known.events, new])
-        others = turn.company([*known.moments, *batch.moments], items, MOST_COMPANY)
-        report, journeys = judge(_numbered([ours, others.events]))
-        standing = turn.standing(items) if have else {}
+        now_seen = _see(turn, batch, items)
+        if before is not None and before[0].same_as(now_seen):
+            report, journeys = before[1]
+        else:
+            report, journeys = judge(now_seen.events)
+        known, fresh = now_seen.known, now_seen.fresh
+        standing = turn.standing(items) if known.digests else {}
         told = Kept(batch, known, fresh, report, standing).keep(turn, posts, now)
         if fresh:
             stand = list(items_of(journeys, report.verdicts["anomaly"], set(items)))
             turn.put_items(stand, set(known.items))
         return told
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What there is to judge: the known scans, those of the batch that are new, their company."""
+
+    known: Known
+    fresh: list[int]
+    others: Known
+    events: pl.DataFrame
+
+    def same_as(self, other: _Seen) -> bool:
+        """Whether nothing came to it meanwhile; no scan is ever changed."""
+        return (self.known.digests, self.others.digests) == (
+            other.known.digests,
+            other.others.digests,
+        )
+
+
+def _see(turn: Turn, batch: Batch, items: Sequence[str]) -> _Seen:
+    known = turn.journeys(items)
+    have = set(known.digests)
+    fresh = [at for at, digest in enumerate(batch.digests) if digest not in have]
+    new = batch.frame if not have else batch.frame[fresh]
+    ours = below([known.events, new])
+    others = turn.company([*known.moments, *batch.moments], items, MOST_COMPANY)
+    return _Seen(known, fresh, others, _numbered([ours, others.events]))
 
 
 def take_apart(trails: Trails, post: Post, judge: Judge, now: int) -> Told:

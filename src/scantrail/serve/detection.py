@@ -130,6 +130,8 @@ def _of_file(
             "degraded": list(report.degraded),
             "modelVersions": report.versions,
         }
+    elif report.degraded:  # the earlier service had no word for it; silence would mean clean
+        told["degraded"] = list(report.degraded)
     if rejects:
         told["rejected"] = [rejected_record(row) for row in rejects]
     return told

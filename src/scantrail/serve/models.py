@@ -21,7 +21,7 @@ from scantrail.registry import NONE
 from scantrail.rollout import Rollout
 from scantrail.serve.memory import resident
 from scantrail.stores.deployments import Deployment
-from scantrail.wiring import Engine
+from scantrail.wiring import Engine, remembering
 
 _log = logging.getLogger(__name__)
 
@@ -225,7 +225,7 @@ class Models:
         artifact = read()
         if artifact is None:
             return Loaded(NONE, self._rules)
-        engine = self._rules.with_artifact(artifact)
+        engine = self._rules.with_artifact(remembering(artifact, self._settings))
         return Loaded(artifact.version, engine, rss=(before, resident()))
 
     def _serve(self, loaded: Loaded) -> None:

@@ -14,11 +14,13 @@ import anyio.to_thread
 import msgspec
 import numpy as np
 import polars as pl
+import psutil
 from fastapi import Request
 
+from scantrail.guard import Guard
 from scantrail.history.posts import Amendment, Post, Told
-from scantrail.history.taking import take, take_apart
-from scantrail.serve.desk import Desk
+from scantrail.history.taking import AT_ONCE, take, take_apart
+from scantrail.serve.desk import Busy, Desk
 from scantrail.serve.detection import answer
 from scantrail.serve.models import Models
 from scantrail.serve.records import RequestError, read_records
@@ -29,7 +31,8 @@ from scantrail.wiring import Engine, Stores
 
 _SMALL: Final = 16_384  # bytes; so small a body is read sooner than handed to a thread
 _AT_ONCE: Final = 2  # requests that are read, or judged apart, side by side; more wait
-_BATCH: Final = 2_000  # events that are judged together
+_MOST_APART: Final = 100  # requests that wait for that; more are refused
+_APART_SECONDS: Final = 5  # when to try again then
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +57,18 @@ class Service:
         """Put it together; the engine's artifact is not looked at, `models` gives it."""
         self.engine, self.stores, self.models = engine, stores, models
         self.limiter = anyio.CapacityLimiter(_AT_ONCE)
+        self.guard = Guard(engine.settings.budgets)
         self.desk = Desk(
-            self._take, at_once=_BATCH, most_waiting=engine.settings.max_waiting_events
+            self._take,
+            at_once=AT_ONCE,
+            most_waiting=engine.settings.max_waiting_events,
+            full=partial(_takes_more_than, engine.settings.max_memory_mb),
         )
         self.nothing = Events(EVENTS.to_frame(), source="request")
 
     async def body(self, request: Request) -> bytes:
-        """The request's body, refused as soon as it is too large."""
+        """The request's body, refused as soon as it is too large or nobody could judge it."""
+        self._admit()
         most = self.engine.settings.max_body_bytes
         chunks, size = [], 0
         async for chunk in request.stream():
@@ -70,6 +78,11 @@ class Service:
                 raise RequestError([{"type": "too_large", "loc": ["body"], "msg": message}], 413)
             chunks.append(chunk)
         return b"".join(chunks)
+
+    def _admit(self) -> None:
+        self.desk.check()
+        if self.limiter.statistics().tasks_waiting >= _MOST_APART:
+            raise Busy(_APART_SECONDS, "too many requests are waiting to be read")
 
     async def detect(self, body: bytes, wish: Wish) -> bytes:
         """The whole way from a body to an answer, on disk when this returns."""
@@ -133,7 +146,7 @@ class Service:
 
     def _judge(self, wish: Wish, events: pl.DataFrame) -> tuple[Report, Journeys]:
         engine = self.models.engine() if wish.ml else self.models.rules()
-        return engine.judge_journeys(events, wish.profile, ml=wish.ml)
+        return engine.judge_journeys(events, wish.profile, ml=wish.ml, ask=self.guard)
 
     def worded(
         self, events: Events, wish: Wish, report: Report, amended: Sequence[Amendment]
@@ -167,6 +180,12 @@ def _label(events: Events) -> str:
     if not len(ids):
         return "rejected records"
     return "file " + ", ".join(str(i) for i in np.unique(ids.to_numpy())[:5])
+
+
+def _takes_more_than(megabytes: int) -> bool:
+    """Whether this process takes more memory."""
+    rss: int = psutil.Process().memory_info().rss
+    return rss > megabytes * 2**20
 
 
 def _now() -> int:

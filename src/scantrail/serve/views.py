@@ -150,7 +150,7 @@ def _seen(reports: Reports, rows: Sequence[Row], network: Network) -> dict[bytes
 
 def _linked(known: Known, network: Network) -> dict[bytes, _Seen]:
     filled = fill_gaps(known.events, network.sites)
-    linked, _ = link(filled, network)
+    linked = link(filled, network)[0].frame
     names = network.sites.table["scan_location"]
     told = linked.select("row", "position", "site", moved=pl.col("place") != pl.col("prev_place"))
     placed = told.hstack(filled[told["row"].to_list()].select(

@@ -11,14 +11,26 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+    SQLAlchemyError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from scantrail.breaker import Breaker, State
 from scantrail.errors import StoreError
 from scantrail.stores.tables import VERSION
 
 _MIGRATIONS: Final = str(files("scantrail") / "stores" / "migrations")
 _KNOWN: Final = ("sqlite", "postgresql")
 _BUSY_SECONDS: Final = 10  # how long a writer waits for another process
+_FAILURES: Final = 3  # in a row, after which nobody waits for it any more
+_RETRY_SECONDS: Final = 5.0  # until one call tries again
+#: What says that the database can't be used, rather than that it won't take something.
+_AWAY: Final = (OperationalError, InterfaceError, PoolTimeout)
 _PRAGMAS: Final = (
     "PRAGMA journal_mode=WAL",  # readers go on while one writes
     "PRAGMA synchronous=FULL",  # what is committed is on disk
@@ -43,8 +55,11 @@ class Database:
         self.engine = _engine(url)
         self.sqlite = self.engine.dialect.name == "sqlite"
         self._shared = isinstance(self.engine.pool, sa.StaticPool)  # one connection for all
-        self._driver_error: type[Exception] = self.engine.dialect.loaded_dbapi.Error
+        self._driver: Any = self.engine.dialect.loaded_dbapi
+        self._away = (*_AWAY, self._driver.OperationalError, self._driver.InterfaceError)
         self._writer = threading.RLock()
+        self._writes = Breaker(_FAILURES, _RETRY_SECONDS)
+        self._reads = Breaker(_FAILURES, _RETRY_SECONDS)  # a full disk can still be read
         try:
             with self.engine.begin() as connection:
                 _migrate(connection)
@@ -60,10 +75,10 @@ class Database:
             StoreError: The database doesn't take it.
         """
         if not self.sqlite:
-            with self._told(), self.engine.begin() as connection:
+            with self._told(self._writes), self.engine.begin() as connection:
                 yield connection
             return
-        with self._writer, self._told(), self.engine.connect() as connection:
+        with self._writer, self._told(self._writes), self.engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")  # waits for its turn now, not at the end
             try:
                 yield connection
@@ -80,7 +95,7 @@ class Database:
             StoreError: The database can't be read.
         """
         turn = self._writer if self._shared else nullcontext()
-        with turn, self._told(), self.engine.connect() as connection:
+        with turn, self._told(self._reads), self.engine.connect() as connection:
             yield connection
 
     def among(self, column: sa.Column[Any], name: str) -> sa.ColumnElement[bool]:
@@ -98,12 +113,30 @@ class Database:
         """Let go of all connections."""
         self.engine.dispose()
 
+    def states(self) -> dict[str, State]:
+        """Its breakers: while one is open, every such call fails at once."""
+        return {"reading": self._reads.state, "writing": self._writes.state}
+
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _told(self, breaker: Breaker) -> Iterator[None]:
+        """Say what failed; a database that can't be used is left alone for a while."""
+        if not breaker.allows():
+            raise StoreError(
+                f"the database {self.engine.url.render_as_string()} failed several times in a row; "
+                f"it is tried again within {_RETRY_SECONDS:.0f} s"
+            )
         try:
             yield
-        except (SQLAlchemyError, self._driver_error) as error:
+        except self._away as error:
+            breaker.failed()
             raise _unusable(self.engine.url, error) from error
+        except (SQLAlchemyError, self._driver.Error) as error:
+            breaker.succeeded()  # it answered
+            raise _unusable(self.engine.url, error) from error
+        except BaseException:
+            breaker.succeeded()  # a fault of the caller's
+            raise
+        breaker.succeeded()
 
 
 def _engine(url: str) -> sa.Engine:

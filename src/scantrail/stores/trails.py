@@ -214,6 +214,16 @@ class Trails:
             yield turn
         self._noted = turn.noted
 
+    @contextmanager
+    def look(self) -> Iterator[Turn]:
+        """What is known now; for reading only, as others may go on meanwhile.
+
+        Raises:
+            StoreError: The database can't be read.
+        """
+        with self._database.reading() as connection:
+            yield Turn(self._database, connection, self._noted)
+
     def answered(self, idempotency_key: str) -> tuple[bytes, bytes] | None:
         """What was asked (a digest) under a key and what was answered, if anything was."""
         with self._database.reading() as connection:

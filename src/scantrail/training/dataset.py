@@ -53,8 +53,7 @@ def split(journeys: Journeys, seed: int) -> Split:
         )
     lot = _lots(journeys.codes)
     first = np.full(items, np.iinfo(np.int64).max)
-    time = journeys.linked["time"].to_physical().to_numpy()
-    np.minimum.at(first, journeys.linked["epc"].to_numpy(), time)
+    np.minimum.at(first, journeys.columns["epc"], journeys.columns["time"].view(np.int64))
     begun = np.full(int(lot.max()) + 1, np.iinfo(np.int64).max)
     np.minimum.at(begun, lot, first)
     order = np.argsort(begun, kind="stable")
@@ -84,12 +83,12 @@ def presumed_normal(journeys: Journeys, rule_scores: pl.Series, high: float) -> 
 
     Args:
         journeys: The events.
-        rule_scores: The highest rule score per event, in the order of `linked`.
+        rule_scores: The highest rule score per event, in the order of `columns`.
         high: From this score on an item is left out.
     """
     odd = np.zeros(len(journeys.codes), bool)
     fired = (rule_scores >= high).fill_null(value=False).to_numpy()
-    odd[journeys.linked["epc"].to_numpy()[fired]] = True
+    odd[journeys.columns["epc"][fired]] = True
     return np.flatnonzero(~odd)
 
 

@@ -87,7 +87,7 @@ def train(
 
     Args:
         journeys: The log, linked (`pipeline.see`).
-        rule_scores: The rules' score columns, in the order of `journeys.linked`.
+        rule_scores: The rules' score columns, in the order of `journeys.columns`.
         folder: Where the artifact goes; made if need be.
         settings: How to learn.
         progress: Told what is being done and which share of all is done, 0 to 1.
@@ -207,7 +207,7 @@ def _refuse_odd_logs(journeys: Journeys, normal: Ints, settings: TrainSettings) 
             f"rules find {odd:.0%} of the items suspect; what is normal can't be learned from such "
             "a log: mend the causes that 'scantrail detect' names first, or give a better log"
         )
-    if journeys.linked["site"].n_unique() < 2:
+    if len(np.unique(journeys.columns["site"])) < 2:
         raise TrainingError(
             "all scans are at one site; journeys can't be learned without sites to go between: "
             "give a log of at least two, and their site list"

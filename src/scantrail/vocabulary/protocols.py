@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +15,10 @@ import polars as pl
 from scantrail.vocabulary.events import RawLog
 from scantrail.vocabulary.findings import Cause
 from scantrail.vocabulary.language import ENGLISH, Language
+from scantrail.vocabulary.linked import Linked
 
 T = TypeVar("T")
+D = TypeVar("D", bound="Detector")
 
 #: One row per claim of a detector: `row` of the event, `kind`, `score` above 0 and up to 100, a
 #: `reason` with actual values and limits, what was `expected`, the likeliest `cause`, a `runbook`
@@ -32,24 +34,31 @@ FOUND: Final = pl.Schema(
         "runbook": pl.String(),
     }
 )
+#: No claims at all.
+NO_CLAIMS: Final = pl.DataFrame(schema=FOUND)
 
 
 @dataclass(frozen=True, slots=True)
 class Journeys:
     """What detectors see.
 
-    `linked`: `journeys.LINKED`. `events`: `vocabulary.events.EVENTS`, in row order. `codes`: the
-    distinct EPC codes, in the order of `linked`'s `epc`. `names`: the listed sites'
-    `location_id` and `scan_location`. `language`: in which people are told what was found.
+    `columns`: the events as arrays, in journey order. `events`: `vocabulary.events.EVENTS`, in row
+    order. `codes`: the distinct EPC codes, in the order of `columns`' `epc`. `names`: the listed
+    sites' `location_id` and `scan_location`. `language`: in which people are told what was found.
     """
 
-    linked: pl.DataFrame
+    columns: Linked
     events: pl.DataFrame
     codes: pl.Series
     names: pl.DataFrame
     language: Language = ENGLISH
     _memo: dict[Hashable, Any] = field(default_factory=dict, compare=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, compare=False)
+
+    @property
+    def linked(self) -> pl.DataFrame:
+        """The events as a frame, `vocabulary.linked.LINKED`; made when first asked for."""
+        return self.columns.frame
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """What several detectors derive from these events, derived once."""
@@ -64,12 +73,17 @@ class Journeys:
 class Findings:
     """What one detector says.
 
-    `scores`: one row per event in the order of `linked`, Float64 columns named `…Score`, 0-100,
-    null where the detector cannot say. `found`: `FOUND`, any order.
+    `columns`: by name (`…Score`) one score per event, (n,) float64 in the order of
+    `Journeys.columns`, 0-100, NaN where the detector cannot say. `found`: `FOUND`, any order.
     """
 
-    scores: pl.DataFrame
-    found: pl.DataFrame
+    columns: Mapping[str, npt.NDArray[np.float64]]
+    found: pl.DataFrame = field(default_factory=lambda: NO_CLAIMS)
+
+    @property
+    def scores(self) -> pl.DataFrame:
+        """The scores as a frame; null where the detector cannot say."""
+        return pl.DataFrame(self.columns, nan_to_null=True)
 
 
 class Told(NamedTuple):
@@ -116,10 +130,31 @@ class Detector(Protocol):
         ...
 
 
-@runtime_checkable
 class Explainer(Detector, Protocol):
     """A detector that finds words only when asked: for events that turned out to be suspect."""
 
     def tell(self, journeys: Journeys, places: npt.NDArray[np.int64], /) -> list[Told]:
-        """What to say of the events at these places of `linked`."""
+        """What to say of the events at these places of `Journeys.columns`."""
+        ...
+
+
+class Ask(Protocol):
+    """Asks detectors for something; whatever one does, the others answer."""
+
+    def __call__(
+        self, detectors: Sequence[D], work: Callable[[D], T], events: int, /
+    ) -> list[T | None]:
+        """What `work`, about so many events, gives for each; None where there is no answer."""
+        ...
+
+
+class Cache(Protocol):
+    """Keeps what was computed, for as long as it likes: no call raises, anything may be gone."""
+
+    def get(self, keys: Sequence[bytes], /) -> list[bytes | None]:
+        """What is kept under each key; None where nothing is."""
+        ...
+
+    def put(self, values: Mapping[bytes, bytes], /) -> None:
+        """Keep values by key."""
         ...

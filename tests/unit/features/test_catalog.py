@@ -22,7 +22,9 @@ EVENTS = standardise(RawLog(SCANS.with_row_index("line")), zone="Asia/Seoul").fr
 
 def features_of(events, features=FEATURES):
     linked, codes = link(events, NETWORK)
-    frame = feature_frame(linked, decompose(codes), NETWORK.sites, NETWORK.transitions, features)
+    frame = feature_frame(
+        linked.frame, decompose(codes), NETWORK.sites, NETWORK.transitions, features
+    )
     return frame.sort("row")
 
 

@@ -37,7 +37,8 @@ def odds(see, by_scan):
 
     def at(goods):
         journeys = see(goods, shuffle=5)
-        values = by_scan(journeys, usual.clock_ahead(code(journeys, known)))
+        coded = code(journeys, known)
+        values = by_scan(journeys, usual.clock_ahead(coded, usual.hours_of(coded)))
         return {day: [values[day * 100 + 1, position] for position in (1, 2)]
                 for day in {serial // 100 for serial in goods}}  # fmt: skip
 
@@ -78,6 +79,7 @@ def test_other_sites_are_not_accused(see, by_scan):
     known = Vocabulary.learn(history)
     usual = Usual.learn(code(history, known), known)
     journeys = see(trips(30, late=range(10, 20)))
-    values = usual.clock_ahead(code(journeys, known))
+    coded = code(journeys, known)
+    values = usual.clock_ahead(coded, usual.hours_of(coded))
     at_store = journeys.linked["position"].to_numpy() == 0
     assert np.max(values[at_store]) < 0

@@ -7,7 +7,7 @@ from scantrail.features.companions import companions
 
 
 def of(journeys):
-    return companions(journeys.linked, np.zeros(len(journeys.linked), np.int64))
+    return companions(journeys.columns, np.zeros(len(journeys.columns), np.int64))
 
 
 def test_a_batch_counts_itself_where_it_moves_together(see, by_scan, batch):
@@ -68,8 +68,8 @@ def test_after_repeats_the_time_counts_from_the_move_itself(see, by_scan, batch)
 
 def test_oddity_at_the_start_is_shared_with_ones_own_product_only(see, batch):
     journeys = see(batch(4))
-    product = np.where(journeys.linked["epc"].to_numpy() < 1, 1, 2)
-    whom = companions(journeys.linked, product)
+    product = np.where(journeys.columns["epc"] < 1, 1, 2)
+    whom = companions(journeys.columns, product)
     start = whom.before < 0
     assert sorted(whom.shared[start].tolist()) == [1.0, 3.0, 3.0, 3.0]
     assert set(whom.shared[~start].tolist()) == {4.0}

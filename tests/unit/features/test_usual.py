@@ -78,7 +78,8 @@ def test_times_are_judged_where_history_has_some(usual, known, see, by_scan, bat
     goods = batch(3, "2025-08-05 10:00:00", "2025-08-05 12:15:00", "2025-09-04 09:00:00")
     goods[3][2] = ("2025-08-05 13:00:00", "ship")
     journeys = see(goods)
-    z = by_scan(journeys, usual.time_z(code(journeys, known)))
+    coded = code(journeys, known)
+    z = by_scan(journeys, usual.time_z(coded, usual.hours_of(coded)))
     assert np.isnan(z[1, 0])
     assert abs(z[1, 1]) < 1
     assert z[3, 2] < -10
@@ -150,7 +151,8 @@ def test_later_scans_change_no_earlier_features(usual, known, see, by_scan, batc
 
 def test_unknown_sites_and_empty_logs_are_no_trouble(usual, known, see):
     strange = see({1: [("2025-07-01 10:00:00", "hub"), ("2025-07-01 12:00:00", "leave")]})
-    assert (usual.clock_ahead(code(strange, known)) < -20).all()
-    assert tabular(code(strange, known), usual).shape == (2, len(TABULAR))
+    coded = code(strange, known)
+    assert (usual.clock_ahead(coded, usual.hours_of(coded)) < -20).all()
+    assert tabular(coded, usual).shape == (2, len(TABULAR))
     nothing = see({})
     assert tabular(code(nothing, known), usual).shape == (0, len(TABULAR))

@@ -36,7 +36,7 @@ NETWORK = Network(SITES, lanes=LANE, transitions=HISTORY)
 
 def features_of(scans, epc=CODE, zone="Asia/Seoul"):
     linked, codes = link(events(scans, epc, zone), NETWORK)
-    frame = feature_frame(linked, decompose(codes), SITES, HISTORY)
+    frame = feature_frame(linked.frame, decompose(codes), SITES, HISTORY)
     return {name: frame.sort("row")[name].to_list() for name in frame.columns}
 
 

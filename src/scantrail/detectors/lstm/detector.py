@@ -8,7 +8,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from scantrail.calibration import Calibration, to_score
 from scantrail.detectors.lstm.cache import CachedRuntime
@@ -17,7 +16,7 @@ from scantrail.detectors.lstm.runtime import Runtime
 from scantrail.detectors.lstm.spec import NetworkSpec
 from scantrail.detectors.lstm.words import told
 from scantrail.features.coding import Vocabulary, code
-from scantrail.vocabulary.protocols import FOUND, Findings, Journeys, Told
+from scantrail.vocabulary.protocols import Cache, Findings, Journeys, Told
 
 Floats = npt.NDArray[np.float64]
 
@@ -29,7 +28,8 @@ class LstmDetector:
     """A trained network with its calibration.
 
     The ONNX session is made when first needed. A journey's first scan is judged by what is known
-    before it: its product. Scans in unknown steps get null: cannot say.
+    before it: its product. Scans in unknown steps get null: cannot say. Where there is a cache,
+    journeys that were scored before are not computed again.
     """
 
     known: Vocabulary
@@ -38,6 +38,7 @@ class LstmDetector:
     calibration: Calibration
     version: str
     name: str = field(default="lstm")
+    cache: Cache | None = field(default=None, compare=False)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -50,9 +51,11 @@ class LstmDetector:
         return Runtime(self.spec, self.network)
 
     @cached_property
-    def cached(self) -> CachedRuntime:
-        """The same, which remembers journeys."""
-        return CachedRuntime(self.runtime)
+    def cached(self) -> Runtime | CachedRuntime:
+        """The same, which remembers journeys if there is a cache."""
+        if self.cache is None:
+            return self.runtime
+        return CachedRuntime(self.runtime, self.cache, self.version)
 
     def raw(self, journeys: Journeys) -> Floats:
         """Surprise per event in nats, (n,) float64; NaN where it cannot say."""
@@ -61,12 +64,10 @@ class LstmDetector:
 
     def judge(self, journeys: Journeys) -> Findings:
         """Score every event."""
-        score = to_score(self.calibration(self.raw(journeys)))
-        scores = pl.DataFrame({COLUMN: score}, nan_to_null=True)
-        return Findings(scores, pl.DataFrame(schema=FOUND))
+        return Findings({COLUMN: to_score(self.calibration(self.raw(journeys)))})
 
     def tell(self, journeys: Journeys, places: npt.NDArray[np.int64]) -> list[Told]:
-        """What was expected at these places of `linked` instead; only their journeys are read."""
+        """What was expected at these places of `Journeys.columns`; only their journeys are read."""
         coded = code(journeys, self.known)
         sequences = encode(coded)
         sequence = np.cumsum(np.diff(coded.item, prepend=-1) != 0) - 1

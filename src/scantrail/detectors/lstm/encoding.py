@@ -18,6 +18,7 @@ from scantrail.detectors.lstm.spec import (
 )
 from scantrail.features.coding import CLOCKS, STEPS, Coded, Vocabulary
 from scantrail.features.companions import Companions
+from scantrail.features.groups import changes
 from scantrail.features.usual import COMPANY, company
 
 Floats = npt.NDArray[np.float64]
@@ -73,7 +74,7 @@ def encode(coded: Coded) -> Sequences:
         ),
         axis=1,
     )
-    starts = np.flatnonzero(np.diff(coded.item, prepend=-1))
+    starts = np.flatnonzero(changes(coded.item))
     return Sequences(
         codes.astype(np.int32),
         numerics.astype(np.float32),

@@ -53,11 +53,11 @@ class Sequences:
         wanted = ((n, len(spec.fields)), (n, len(spec.numerics)), (n, len(spec.densities)))
         if shapes != wanted:
             raise InputError(f"sequences have the shapes {shapes}, the network reads {wanted}")
-        for column, field in enumerate(spec.fields):
-            codes = self.codes[:, column]
-            if n and not 0 <= int(codes.min()) <= int(codes.max()) < field.size:
+        lowest, highest = self.codes.min(axis=0, initial=0), self.codes.max(axis=0, initial=0)
+        for field, low, high in zip(spec.fields, lowest.tolist(), highest.tolist(), strict=True):
+            if low < 0 or high >= field.size:
                 raise InputError(
-                    f"codes of {field.name!r} run from {codes.min()} to {codes.max()}, "
+                    f"codes of {field.name!r} run from {low} to {high}, "
                     f"the network knows 0 to {field.size - 1}"
                 )
         if not np.isfinite(self.numerics).all():
@@ -110,6 +110,9 @@ class Sequences:
     def _pieces(self) -> tuple[Rows, Rows, Rows]:
         """Starts, lengths and skips of the pieces of all sequences."""
         lengths = self.lengths
+        if (lengths <= _LONGEST).all():
+            whole = np.flatnonzero(lengths)
+            return self.offsets[whole], lengths[whole], np.zeros_like(whole)
         more = np.maximum(-(-(lengths - _LONGEST) // (_LONGEST - _OVERLAP)), 0)
         which = np.repeat(np.arange(len(self)), more + 1)
         piece = np.arange(len(which)) - np.repeat(np.cumsum(more + 1) - more - 1, more + 1)

@@ -7,7 +7,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from scantrail.calibration import Calibration, to_score
 from scantrail.detectors.svm.model import SvmModel
@@ -15,7 +14,7 @@ from scantrail.detectors.svm.words import told
 from scantrail.features.coding import Vocabulary, code
 from scantrail.features.tabular import tabular
 from scantrail.features.usual import Usual
-from scantrail.vocabulary.protocols import FOUND, Findings, Journeys, Told
+from scantrail.vocabulary.protocols import Findings, Journeys, Told
 
 COLUMN: Final = "svmOutlierScore"
 
@@ -47,11 +46,10 @@ class SvmDetector:
 
     def judge(self, journeys: Journeys) -> Findings:
         """Score every event."""
-        scores = pl.DataFrame({COLUMN: to_score(self.calibration(self.raw(journeys)))})
-        return Findings(scores, pl.DataFrame(schema=FOUND))
+        return Findings({COLUMN: to_score(self.calibration(self.raw(journeys)))})
 
     def tell(self, journeys: Journeys, places: npt.NDArray[np.int64]) -> list[Told]:
-        """Which features made the events at these places of `linked` strange."""
+        """Which features made the events at these places of `Journeys.columns` strange."""
         coded = code(journeys, self.known)
         rows = self.table(journeys)[places]
         falls, tails = self.model.contributions(rows), self.model.tails(rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -11,15 +12,18 @@ import numpy as np
 from scantrail.detectors.svm.scaling import Floats, Scaling
 from scantrail.errors import ArtifactError
 
-#: Rows that are scored together, always padded to this many: memory stays bounded, and a row's
-#: score can depend on which rows come with it in its last bits only, on most processors not at all.
+#: Rows that are scored together, so that memory stays bounded.
 BLOCK: Final = 256
+#: Rows of one matrix product, the last one padded: one for each lane of the processor, all treated
+#: alike. So a row's score can't depend on which rows come with it, not even in the last bit; in
+#: larger products it would, by where in them the row stands.
+_LANES: Final = 16
 
 #: Exponents below this count as this: what is smaller has no effect, but is ten times slower.
 _FAINTEST: Final = np.float32(-80.0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SvmModel:
     """A one-class SVM with Gaussian kernels over d features, ready to score.
 
@@ -68,8 +72,8 @@ class SvmModel:
             ArtifactError: The matrix hasn't the d columns that the model knows.
         """
         scores = np.empty(len(matrix), np.float32)
-        for part, exponent in self._exponents(matrix):
-            scores[part] = self._scored(exponent)[: part.stop - part.start]
+        for part, z in self._blocks(matrix):
+            scores[part] = _rows(self._scored(self._exponent(z)), part)
         return scores
 
     def kernel(self, matrix: Floats) -> Floats:
@@ -79,8 +83,9 @@ class SvmModel:
             ArtifactError: As for `score`.
         """
         values = np.empty((len(matrix), len(self.landmarks)), np.float32)
-        for part, exponent in self._exponents(matrix):
-            values[part] = _faint_exp(exponent)[: part.stop - part.start]
+        for part, z in self._blocks(matrix):
+            kernels = _faint_exp(self._exponent(z))
+            values[part] = _rows(kernels.transpose(0, 2, 1), part)
         return values
 
     def contributions(self, matrix: Floats) -> Floats:
@@ -99,19 +104,17 @@ class SvmModel:
         Raises:
             ArtifactError: As for `score`.
         """
-        self.check(matrix)
-        linear, square, constant = self._folded()
         falls = np.empty(matrix.shape, np.float32)
         for part, z in self._blocks(matrix):
-            exponent = _exponent(z, linear, square, constant)
+            exponent = self._exponent(z)
             here = self._scored(exponent.copy())
             for feature in range(len(self.names)):
-                column = z[:, feature, None]
-                without: Floats = exponent - column * linear[feature]
-                without -= column**2 * square[feature]
+                value, gamma = z[:, feature, None], self.gammas[:, feature, None]
+                without = exponent - value * (2.0 * gamma * self.landmarks[:, feature, None])
+                without += value**2 * gamma
                 fall = here - self._scored(without)
-                fall[column[:, 0] == 0] = 0.0
-                falls[part, feature] = fall[: part.stop - part.start]
+                fall[z[:, feature] == 0] = 0.0
+                falls[part, feature] = _rows(fall, part)
         return falls
 
     def tails(self, matrix: Floats) -> Floats:
@@ -132,44 +135,44 @@ class SvmModel:
                 "this order, or train it again on the features at hand"
             )
 
-    def _folded(self) -> tuple[Floats, Floats, Floats]:
-        """The exponent as a product: factors of z, of z squared and of 1, each per landmark."""
-        linear = 2.0 * (self.gammas * self.landmarks).T
-        constant = -(self.gammas * self.landmarks**2).sum(axis=1)
-        return linear, -self.gammas.T, constant
+    @cached_property
+    def _folded(self) -> tuple[Floats, Floats]:
+        """The exponent as a product: factors of z and of its square, (m, 2 d), and of 1, (m, 1)."""
+        factors = np.concatenate((2.0 * self.gammas * self.landmarks, -self.gammas), axis=1)
+        return factors, -(self.gammas * self.landmarks**2).sum(axis=1, keepdims=True)
 
-    def _exponents(self, matrix: Floats) -> Iterator[tuple[slice, Floats]]:
-        """Slices of rows and their exponents, padded to (`BLOCK`, m): one matrix product."""
-        self.check(matrix)
-        linear, square, constant = self._folded()
-        for part, z in self._blocks(matrix):
-            yield part, _exponent(z, linear, square, constant)
+    def _exponent(self, z: Floats) -> Floats:
+        """(k, m, lanes) exponents of all kernels."""
+        factors, constant = self._folded
+        exponent: Floats = factors @ np.concatenate((z, z * z), axis=1)
+        exponent += constant
+        return exponent
 
     def _scored(self, exponent: Floats) -> Floats:
-        """Scores from (`BLOCK`, m) exponents, which are overwritten."""
+        """(k, lanes) scores from (k, m, lanes) exponents, which are overwritten."""
         if not self.logarithmic:
-            linear: Floats = np.float32(self.offset) - _faint_exp(exponent) @ self.weights
+            linear: Floats = np.float32(self.offset) - self.weights @ _faint_exp(exponent)
             return linear
         nearest = exponent.max(axis=1)
         exponent -= nearest[:, None]
-        support: Floats = np.log(_faint_exp(exponent) @ self.weights)
+        support: Floats = np.log(self.weights @ _faint_exp(exponent))
         logarithmic: Floats = np.float32(self.offset) - nearest - support
         return logarithmic
 
     def _blocks(self, matrix: Floats) -> Iterator[tuple[slice, Floats]]:
-        """Slices of rows and these rows scaled, padded to (`BLOCK`, d)."""
+        """Slices of rows and these rows scaled, side by side in lanes: (k, d, lanes)."""
+        self.check(matrix)
         for start in range(0, len(matrix), BLOCK):
             rows = self.scaling.scale(matrix[start : start + BLOCK].astype(np.float32, copy=False))
-            if len(rows) < BLOCK:
-                rows = np.pad(rows, ((0, BLOCK - len(rows)), (0, 0)))
-            yield slice(start, min(start + BLOCK, len(matrix))), rows
+            padded = np.zeros((-(-len(rows) // _LANES) * _LANES, len(self.names)), np.float32)
+            padded[: len(rows)] = rows
+            lanes = padded.reshape(-1, _LANES, len(self.names)).transpose(0, 2, 1)
+            yield slice(start, start + len(rows)), lanes
 
 
-def _exponent(z: Floats, linear: Floats, square: Floats, constant: Floats) -> Floats:
-    """(`BLOCK`, m) exponents of all kernels in one matrix product."""
-    exponent: Floats = np.concatenate((z, z * z), axis=1) @ np.concatenate((linear, square))
-    exponent += constant
-    return exponent
+def _rows(lanes: Floats, part: slice) -> Floats:
+    """Values of (k, lanes, …) for each row of a slice."""
+    return lanes.reshape(-1, *lanes.shape[2:])[: part.stop - part.start]
 
 
 def _faint_exp(exponent: Floats) -> Floats:

@@ -1,0 +1,76 @@
+"""Predictions kept in process; `stores.redis` keeps them for several processes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from threading import Lock
+from typing import Final
+
+import msgspec
+
+_ENTRY: Final = 150  # bytes that a key and its place take besides the value
+
+
+class CacheSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How predictions are kept: in process, or in Redis if its URL is set."""
+
+    mb: int = 32  #: in process; the longest unused go first. 0: nothing is kept in process
+    prefix: str = "scantrail:"  #: of keys in Redis
+    ttl_s: int = 86_400  #: after which Redis forgets
+    timeout_ms: float = 50.0  #: that Redis may take, to connect or to answer
+    failures: int = 3  #: failures in a row after which Redis is left alone
+    retry_s: float = 10.0  #: seconds after which it is tried again
+
+
+class InProcess:
+    """A `vocabulary.protocols.Cache` of bounded size. Safe to use from several threads.
+
+    >>> cache = InProcess(most_bytes=1000)
+    >>> cache.put({b"a": b"1"})
+    >>> cache.get([b"a", b"b"])
+    [b'1', None]
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        """Begin empty.
+
+        Args:
+            most_bytes: What keys and values may take; the longest unused go first.
+        """
+        self._most, self._bytes = most_bytes, 0
+        self._kept: OrderedDict[bytes, bytes] = OrderedDict()
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @property
+    def size(self) -> int:
+        """What keys and values take, about."""
+        return self._bytes
+
+    def get(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """What is kept under each key."""
+        with self._lock:
+            found = [self._kept.get(key) for key in keys]
+            for key, value in zip(keys, found, strict=True):
+                if value is not None:
+                    self._kept.move_to_end(key)
+        return found
+
+    def put(self, values: Mapping[bytes, bytes]) -> None:
+        """Keep values by key; one that is larger than the whole cache is not kept."""
+        with self._lock:
+            for key, value in values.items():
+                if (before := self._kept.pop(key, None)) is not None:
+                    self._bytes -= _size(key, before)
+                if (size := _size(key, value)) <= self._most:
+                    self._kept[key] = value
+                    self._bytes += size
+            while self._bytes > self._most:
+                self._bytes -= _size(*self._kept.popitem(last=False))
+
+
+def _size(key: bytes, value: bytes) -> int:
+    return len(key) + len(value) + _ENTRY
