@@ -33,7 +33,7 @@ _START: Final = dt.datetime(2025, 7, 1, 10)  # noqa: DTZ001 - any local time; a 
 _LISTED: Final = 0.5  # of an artifact's sites; some may have been closed since
 _SHARE: Final = 0.8  # of the probes that have to be told apart
 _BELOW: Final = 60.0  # ordinary items score less
-_FARTHER: Final = 15.0  # and odd ones so much more than any ordinary one
+_FARTHER: Final = 3.0  # and odd ones more than any ordinary one; one learned from little sees less
 
 
 @dataclass(frozen=True, slots=True)
