@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from scantrail import cli_backtest, cli_dataset, cli_evaluation, cli_tune
 from scantrail.cli_keys import audit, keys_app
+from scantrail.cli_models import models_app
 from scantrail.cli_monitoring import drift
 from scantrail.cli_parts import STDERR, Log, LogOrDataset, SitesOption, Zone, shares, stages
 from scantrail.errors import InputError, ScantrailError, SettingsError
@@ -38,8 +39,7 @@ sites_app = typer.Typer(
 app.add_typer(sites_app, name="sites")
 app.add_typer(keys_app, name="keys")
 app.command("audit")(audit)
-app.add_typer(keys_app, name="keys")
-app.command("audit")(audit)
+app.add_typer(models_app, name="models")
 app.add_typer(cli_evaluation.app)
 app.add_typer(cli_backtest.app)
 app.add_typer(cli_dataset.app, name="dataset")
@@ -288,7 +288,7 @@ def serve(
     if insecure_local:
         run.check_local(host)
     settings = read_settings(sites=str(sites) if sites else None, artifacts=artifacts)
-    run.serve(wiring.engine(settings), host, port, insecure_local=insecure_local)
+    run.serve(wiring.engine(settings, learned=False), host, port, insecure_local=insecure_local)
 
 
 @app.command()

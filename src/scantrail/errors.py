@@ -47,3 +47,11 @@ class DatasetError(ScantrailError):
 
 class MonitoringError(ScantrailError):
     """Nothing can be compared, or what was stored of earlier days can't be used."""
+
+
+class ConflictError(ScantrailError):
+    """What was asked can't be done as things stand: another came first, or something forbids it."""
+
+
+class NotFoundError(ScantrailError):
+    """What was named is not there."""

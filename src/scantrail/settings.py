@@ -49,6 +49,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     #: folder written by `train`; "demo": the bundled one; "none": rules alone. Empty: the bundled
     #: one with the demo chain, none with other sites
     artifacts: str = ""
+    models: str = ""  #: folder of registered versions; empty: `scantrail-models` by the database
+    load_models: Literal["start", "first_use"] = "start"  #: when the artifact is read
+    keep_models_seconds: float = 60.0  #: so long a version that no longer judges stays loaded
+    unload_idle_minutes: float = 0.0  #: so long unused, the artifact is unloaded; 0: never
+    datasets: str = ""  #: folder of logs that retraining may use by name; empty: stored scans only
     thresholds: RuleSettings = RuleSettings()
     ensemble: EnsembleSettings = EnsembleSettings()
     max_body_bytes: int = 64 * 1024 * 1024  #: larger request bodies are answered with 413

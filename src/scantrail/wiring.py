@@ -27,11 +27,16 @@ from scantrail.ingest.catalog import read_log
 from scantrail.ingest.quality import standardise
 from scantrail.journeys import link
 from scantrail.lanes import Network, learn, read_network, write_network
+from scantrail.probe import probe
+from scantrail.registry import Registry
+from scantrail.rollout import Rollout
 from scantrail.settings import Settings
 from scantrail.sites import Sites, no_sites, read_sites
 from scantrail.stores.audit import Audit
 from scantrail.stores.cache import InProcess
 from scantrail.stores.database import Database
+from scantrail.stores.deployments import Deployments
+from scantrail.stores.jobs import Jobs
 from scantrail.stores.keys import Keys
 from scantrail.stores.reports import Reports
 from scantrail.stores.trails import Trails
@@ -56,12 +61,15 @@ class Engine:
     """Everything that scoring needs, put together once.
 
     `without`: kinds of rules, and names of detectors, that are switched off.
+
+    `missing`: learned detectors that should judge and can't; every answer says so.
     """
 
     settings: Settings
     network: Network
     artifact: Artifact | None = None
     without: frozenset[str] = frozenset()
+    missing: tuple[str, ...] = ()
 
     @cached_property
     def _rules(self) -> dict[str, RuleSet]:
@@ -132,7 +140,10 @@ class Engine:
         manner = self._manner(profile or self.settings.rules, ml=ml)
         journeys = pipeline.see(events, self.network, manner.language)
         detectors = self.detectors(profile, ml=ml)
-        return pipeline.decide(journeys, detectors, manner=manner, ask=ask), journeys
+        report = pipeline.decide(journeys, detectors, manner=manner, ask=ask)
+        if self.missing and ml and (profile or self.settings.rules) != "source":
+            report = replace(report, degraded=(*report.degraded, *self.missing))
+        return report, journeys
 
     def _manner(self, profile: str, *, ml: bool) -> pipeline.Manner:
         """How verdicts are made; the earlier service spoke English only."""
@@ -140,6 +151,21 @@ class Engine:
         combination = artifact.combination if artifact else None
         language = ENGLISH if profile == "source" else LANGUAGES[self.settings.language]
         return pipeline.Manner(combination, self.settings.ensemble, language)
+
+    def with_artifact(self, artifact: Artifact | None, missing: tuple[str, ...] = ()) -> Engine:
+        """The same engine with other learned detectors."""
+        settings = _with_alert_score(self.settings, artifact)
+        return replace(self, settings=settings, artifact=artifact, missing=missing)
+
+    def try_out(self, artifact: Artifact) -> None:
+        """Have an artifact judge journeys that are known to be ordinary, or odd.
+
+        Raises:
+            ArtifactError: It must not judge; the message says why.
+        """
+        judging = self.with_artifact(artifact)
+        listed = self.network.sites.table["location_id"].to_list()
+        probe(artifact, lambda raw: judging.judge(judging.understand(raw), "default"), listed)
 
     def with_tiers_seen(self, events: Events) -> Engine:
         """An engine in which sites of unknown tier have the one that their scans show."""
@@ -188,8 +214,12 @@ def _of(report: Report, begin: int) -> Report:
     )
 
 
-def engine(settings: Settings) -> Engine:
+def engine(settings: Settings, *, learned: bool = True) -> Engine:
     """Put an engine together by settings.
+
+    Args:
+        settings: The settings.
+        learned: Whether to load the configured artifact.
 
     Raises:
         SitesError: The site list can't be used.
@@ -201,7 +231,7 @@ def engine(settings: Settings) -> Engine:
         companies = _companies_at(path) if settings.sites else DEMO_COMPANIES
         thresholds = msgspec.structs.replace(thresholds, companies=companies)
     settings = msgspec.structs.replace(settings, thresholds=thresholds)
-    artifact = artifact_of(settings)
+    artifact = artifact_of(settings) if learned else None
     return Engine(_with_alert_score(settings, artifact), network_at(path), artifact)
 
 
@@ -222,10 +252,40 @@ def artifact_of(settings: Settings) -> Artifact | None:
         ArtifactError: The artifact can't be used.
         SettingsError: The configured cache can't be used.
     """
+    folder = artifact_folder(settings)
+    return None if folder is None else remembering(read_artifact(folder), settings)
+
+
+def artifact_folder(settings: Settings) -> Path | None:
+    """Where the configured artifact is, None for rules alone."""
     if settings.artifacts == "none" or not (settings.artifacts or not settings.sites):
         return None
-    folder = settings.artifacts or DEMO_ARTIFACT
-    artifact = read_artifact(DEMO_ARTIFACT if folder == "demo" else Path(folder))
+    return DEMO_ARTIFACT if settings.artifacts in ("", "demo") else Path(settings.artifacts)
+
+
+def registry(settings: Settings) -> Registry:
+    """The configured registry: by default beside the database's file, or else here."""
+    if settings.models:
+        return Registry(Path(settings.models))
+    file = settings.database_url.partition("sqlite:///")[2]
+    return Registry((Path(file).parent if file else Path()) / "scantrail-models")
+
+
+def rollout(engine: Engine, stores: Stores) -> Rollout:
+    """What changes which version judges."""
+    settings = engine.settings
+    folder = artifact_folder(settings)
+    return Rollout(stores.deployments, registry(settings), engine.try_out, folder)
+
+
+def remembering(artifact: Artifact, settings: Settings) -> Artifact:
+    """The artifact with the configured cache; one that has a cache keeps it.
+
+    Raises:
+        SettingsError: The configured cache can't be used.
+    """
+    if artifact.lstm.cache is not None:
+        return artifact
     return replace(artifact, lstm=replace(artifact.lstm, cache=cache_of(settings)))
 
 
@@ -384,6 +444,13 @@ class Stores:
 
     database: Database
 
+    @property
+    def url(self) -> str | None:
+        """Where other processes find it; None if it is in this one's memory."""
+        url = self.database.engine.url
+        memory = self.database.sqlite and not url.database
+        return None if memory else url.render_as_string(hide_password=False)
+
     @cached_property
     def trails(self) -> Trails:
         """Scans, and what was said of them."""
@@ -403,6 +470,16 @@ class Stores:
     def audit(self) -> Audit:
         """What administrators did."""
         return Audit(self.database)
+
+    @cached_property
+    def deployments(self) -> Deployments:
+        """Which version judges."""
+        return Deployments(self.database)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """Work in the background."""
+        return Jobs(self.database)
 
     def close(self) -> None:
         """Let go of the database."""

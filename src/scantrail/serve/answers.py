@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -42,6 +42,26 @@ class Health(BaseModel):
 
     status: str
     service: str
+
+
+class Ready(BaseModel):
+    """Whether requests can be judged and kept now."""
+
+    model_config = _example(
+        status="degraded",
+        database="reachable",
+        artifact="8bb2db7e7584",
+        artifactFault="what is deployed can't be used; /api/admin/ml/health says why",
+        waitingEvents=120,
+        maxWaitingEvents=200_000,
+    )
+
+    status: Literal["ready", "degraded", "unready"]
+    database: Literal["reachable", "unreachable"]
+    artifact: str = Field(description="The version that judges; `none`: rules alone.")
+    artifactFault: str | None = Field(description="That another version should serve and can't.")
+    waitingEvents: int
+    maxWaitingEvents: int
 
 
 class About(BaseModel):

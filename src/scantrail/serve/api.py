@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
 import anyio.to_thread
 from fastapi import FastAPI, Request, Response
@@ -16,15 +16,25 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 
-from scantrail.errors import ScantrailError, StoreError, UnknownKey
-from scantrail.serve import answers
+from scantrail.artifact import Artifact
+from scantrail.errors import (
+    ConflictError,
+    NotFoundError,
+    ScantrailError,
+    StoreError,
+    UnknownKey,
+)
 from scantrail.serve.admin import add_audit, add_keys
+from scantrail.serve.admin_models import add_models
 from scantrail.serve.auth import needs
 from scantrail.serve.desk import Busy
 from scantrail.serve.detecting import add_detection
-from scantrail.serve.document import TAGS, describe, told
+from scantrail.serve.document import TAGS, describe
 from scantrail.serve.gate import Gate, Refused
+from scantrail.serve.health import add_health
+from scantrail.serve.jobs import Retraining
 from scantrail.serve.limiting import Limits
+from scantrail.serve.models import Models
 from scantrail.serve.records import RequestError
 from scantrail.serve.schemas import DetectionRequest, LegacyRequest
 from scantrail.serve.service import Service
@@ -33,7 +43,7 @@ from scantrail.serve.telling import add_manager, add_reports
 from scantrail.serve.tokens import Tokens
 from scantrail.settings import OidcSettings, Settings
 from scantrail.vocabulary.access import Scope
-from scantrail.wiring import Engine, Stores, stores
+from scantrail.wiring import Engine, Stores, rollout, stores
 
 _log = logging.getLogger(__name__)
 _RETRY_SECONDS: Final = 5  # when a store that failed may be back
@@ -41,52 +51,48 @@ _KEEP_USES: Final = 60.0  # seconds between two notes of when keys were used
 
 
 def create_app(
-    engine: Engine, opened: Stores | None = None, *, insecure_local: bool = False
+    engine: Engine,
+    opened: Stores | None = None,
+    configured: Callable[[], Artifact | None] | None = None,
+    *,
+    insecure_local: bool = False,
 ) -> FastAPI:
     """The service around an engine.
 
     Args:
         engine: Who judges.
         opened: What it keeps scans in; the configured database if None.
+        configured: Loads the artifact that serves while none is deployed; the engine's if None.
         insecure_local: No keys are asked for; only who calls this machine by its own name is
             answered. Let nobody else reach it.
 
     Raises:
         StoreError: The database can't be reached or used.
+        ArtifactError: No artifact is deployed, and the configured one can't be used.
         SettingsError: A rate, or whose tokens to trust, can't be used.
     """
     settings = engine.settings
-    limits = Limits(settings.rate_limit, settings.failure_limit, settings.redis_url)
-    tokens = Tokens(settings.oidc) if settings.oidc != OidcSettings() else None
-    service = Service(engine, opened or stores(settings))
-    gate = Gate(service.stores, limits, tokens, open_to_all=insecure_local)
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        service.desk.open()
-        noting = asyncio.create_task(_keep_uses(gate))
-        yield
-        noting.cancel()
-        await anyio.to_thread.run_sync(service.desk.close)  # what was accepted is finished first
-        with suppress(StoreError):
-            await anyio.to_thread.run_sync(gate.keep_uses)
-        if opened is None:
-            service.stores.close()
+    kept = opened or stores(settings)
+    models = Models(engine, rollout(engine, kept), configured or (lambda: engine.artifact))
+    retraining = Retraining(settings, kept)
+    service = Service(engine, kept, models)
+    gate = _gate(kept, settings, open_to_all=insecure_local)
 
     app: FastAPI = FastAPIOffline(
         title="scantrail",
         summary="Which scans are suspect, how sure, why, and what to do.",
         version=version("scantrail"),
         openapi_tags=TAGS,
-        lifespan=lifespan,
+        lifespan=_lifespan(service, retraining, gate, close=opened is None),
     )
     app.state.gate = gate
-    _add_basics(app)
+    add_health(app, service)
     for scope, add in (
         (Scope.DETECT, add_detection),
         (Scope.READ, add_reports),
         (Scope.READ, add_manager),
         (Scope.ADMIN, partial(add_keys, gate=gate)),
+        (Scope.ADMIN, partial(add_models, retraining=retraining)),
         (Scope.ADMIN, add_audit),  # and whatever is added later
     ):
         app.router.route_class = needs(scope)
@@ -97,6 +103,13 @@ def create_app(
     return app
 
 
+def _gate(kept: Stores, settings: Settings, *, open_to_all: bool) -> Gate:
+    """Who lets callers in."""
+    limits = Limits(settings.rate_limit, settings.failure_limit, settings.redis_url)
+    tokens = Tokens(settings.oidc) if settings.oidc != OidcSettings() else None
+    return Gate(kept, limits, tokens, open_to_all=open_to_all)
+
+
 async def _keep_uses(gate: Gate) -> None:
     while True:
         await asyncio.sleep(_KEEP_USES)
@@ -104,15 +117,6 @@ async def _keep_uses(gate: Gate) -> None:
             await anyio.to_thread.run_sync(gate.keep_uses)
         except StoreError as error:
             _log.warning("when keys were used can't be stored: %s", error)
-
-
-def _handle_errors(app: FastAPI) -> None:
-    app.add_exception_handler(Refused, _stopped)
-    app.add_exception_handler(RequestError, _refused)
-    app.add_exception_handler(Busy, _busy)
-    app.add_exception_handler(StoreError, _down)
-    app.add_exception_handler(UnknownKey, _unknown)
-    app.add_exception_handler(ScantrailError, _unusable)
 
 
 def _wrap(app: FastAPI, settings: Settings, *, local: bool) -> None:
@@ -128,21 +132,38 @@ def _wrap(app: FastAPI, settings: Settings, *, local: bool) -> None:
     app.add_middleware(Shell, hsts_seconds=settings.hsts_seconds, local=local, origins=origins)
 
 
-def _add_basics(app: FastAPI) -> None:
-    @app.get("/health", **told(answers.Health, "Is it up?", "service"))
-    async def health() -> dict[str, str]:
-        """Whether the service answers."""
-        return {"status": "healthy", "service": "scantrail"}
+def _lifespan(
+    service: Service, retraining: Retraining, gate: Gate, *, close: bool
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """What begins and ends with the service."""
 
-    @app.get("/", **told(answers.About, "Where to go from here", "service"))
-    async def about() -> dict[str, Any]:
-        """Where to go from here."""
-        return {
-            "message": "scantrail judges scan trails",
-            "version": app.version,
-            "docs": "/docs",
-            "endpoints": sorted(app.openapi()["paths"]),
-        }
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        service.desk.open()
+        service.models.open()
+        noting = asyncio.create_task(_keep_uses(gate))
+        yield
+        noting.cancel()
+        await anyio.to_thread.run_sync(service.desk.close)  # what was accepted is finished first
+        await anyio.to_thread.run_sync(service.models.close)
+        await anyio.to_thread.run_sync(retraining.close)
+        with suppress(StoreError):
+            await anyio.to_thread.run_sync(gate.keep_uses)
+        if close:
+            service.stores.close()
+
+    return lifespan
+
+
+def _handle_errors(app: FastAPI) -> None:
+    app.add_exception_handler(Refused, _stopped)
+    app.add_exception_handler(UnknownKey, _unknown)
+    app.add_exception_handler(RequestError, _refused)
+    app.add_exception_handler(Busy, _busy)
+    app.add_exception_handler(StoreError, _down)
+    app.add_exception_handler(ConflictError, _conflict)
+    app.add_exception_handler(NotFoundError, _not_found)
+    app.add_exception_handler(ScantrailError, _unusable)
 
 
 async def _stopped(_: Request, error: Exception) -> Response:
@@ -173,3 +194,11 @@ async def _down(_: Request, error: Exception) -> Response:
     _log.error("%s", error)  # where the store is, is not the caller's business
     message = "the store can't be used at present; nothing of this request was kept, try again"
     return JSONResponse({"detail": message}, 503, {"Retry-After": str(_RETRY_SECONDS)})
+
+
+async def _conflict(_: Request, error: Exception) -> Response:
+    return JSONResponse({"detail": str(error)}, 409)
+
+
+async def _not_found(_: Request, error: Exception) -> Response:
+    return JSONResponse({"detail": str(error)}, 404)

@@ -24,11 +24,19 @@ PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     413: {"model": Problem, "description": "The body is too large, or has too many records."},
     422: {"model": Problem, "description": "The body can't be used; every fault is listed."},
 }
+#: Why a change of what judges is refused.
+REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
+    400: {"model": Problem, "description": "The body is no text."},
+    404: {"model": Problem, "description": "What was named is not there."},
+    409: {"model": Problem, "description": "It can't be done as things stand; nothing changed."},
+    422: {"model": Problem, "description": "It can't be used; what judges stays."},
+}
 TAGS: Final = [
     {"name": "detection", "description": "Judge scans."},
     {"name": "reports", "description": "Past detections, as many as the service keeps."},
     {"name": "manager", "description": "The chain, and what was seen on it."},
     {"name": "admin", "description": "Who may call, and what administrators did."},
+    {"name": "models", "description": "Which artifact judges, and how it is changed."},
     {"name": "service", "description": "About the service itself."},
 ]
 

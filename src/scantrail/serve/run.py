@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+from functools import partial
 
 import uvicorn
 from rich.console import Console
@@ -14,7 +15,7 @@ from scantrail.serve.api import create_app
 from scantrail.serve.gate import now
 from scantrail.serve.hiding import hide_secrets
 from scantrail.stores.audit import Act, Outcome
-from scantrail.wiring import DEMO, Engine, Stores, stores
+from scantrail.wiring import DEMO, Engine, Stores, artifact_of, stores
 
 _FIRST = "first administrator"
 
@@ -23,7 +24,7 @@ def serve(engine: Engine, host: str, port: int, *, insecure_local: bool = False)
     """Serve until interrupted.
 
     Args:
-        engine: Who judges.
+        engine: Who judges; which artifact it judges by, deployments and settings say.
         host: Address to listen on.
         port: Port; 0 picks a free one.
         insecure_local: No keys are asked for; only this machine is answered.
@@ -37,9 +38,10 @@ def serve(engine: Engine, host: str, port: int, *, insecure_local: bool = False)
     proxies = list(engine.settings.trusted_proxies)
     with _listening(host, port) as bound:
         opened = stores(engine.settings)
+        configured = partial(artifact_of, engine.settings)
         try:
             config = uvicorn.Config(
-                create_app(engine, opened, insecure_local=insecure_local),
+                create_app(engine, opened, configured, insecure_local=insecure_local),
                 log_level="warning",
                 access_log=False,
                 server_header=False,

@@ -22,6 +22,7 @@ from scantrail.history.posts import Amendment, Post, Told
 from scantrail.history.taking import AT_ONCE, take, take_apart
 from scantrail.serve.desk import Busy, Desk
 from scantrail.serve.detection import answer
+from scantrail.serve.models import Models
 from scantrail.serve.records import RequestError, read_records
 from scantrail.vocabulary.events import EVENTS, Events
 from scantrail.vocabulary.findings import Report
@@ -52,9 +53,9 @@ class Wish:
 class Service:
     """What the endpoints share. Safe to use from several threads."""
 
-    def __init__(self, engine: Engine, stores: Stores) -> None:
-        """Put it together; `close` ends it."""
-        self.engine, self.stores = engine, stores
+    def __init__(self, engine: Engine, stores: Stores, models: Models) -> None:
+        """Put it together; the engine's artifact is not looked at, `models` gives it."""
+        self.engine, self.stores, self.models = engine, stores, models
         self.limiter = anyio.CapacityLimiter(_AT_ONCE)
         self.guard = Guard(engine.settings.budgets)
         self.desk = Desk(
@@ -137,14 +138,15 @@ class Service:
         return before[1]
 
     def _otherwise(self, wish: Wish) -> bool:
-        settings, learned = self.engine.settings, self.engine.artifact is not None
-        return (wish.profile or settings.rules) != settings.rules or (learned and not wish.ml)
+        rules = self.engine.settings.rules
+        return (wish.profile or rules) != rules or (self.models.learned and not wish.ml)
 
     def _take(self, posts: Sequence[Post]) -> list[Told]:
         return take(self.stores.trails, posts, partial(self._judge, Wish()), _now())
 
     def _judge(self, wish: Wish, events: pl.DataFrame) -> tuple[Report, Journeys]:
-        return self.engine.judge_journeys(events, wish.profile, ml=wish.ml, ask=self.guard)
+        engine = self.models.engine() if wish.ml else self.models.rules()
+        return engine.judge_journeys(events, wish.profile, ml=wish.ml, ask=self.guard)
 
     def worded(
         self, events: Events, wish: Wish, report: Report, amended: Sequence[Amendment]
@@ -156,7 +158,7 @@ class Service:
             replace(report, rejects=events.rejects),
             gains=(wish.profile or settings.rules) != "source",
             everything=wish.everything,
-            ensemble=settings.ensemble,
+            ensemble=self.models.ensemble_of(report.versions.get("lstm")),
         )
         first = told[0] if isinstance(told, list) else told
         if wish.method:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
+import polars as pl
 import sqlalchemy as sa
 
 from scantrail.stores.database import Database
@@ -14,6 +15,7 @@ from scantrail.stores.tables import ITEMS, JUDGEMENTS, REPORTS, VERDICTS
 from scantrail.stores.trails import KNOWN, Known, as_id
 
 Row = dict[str, Any]
+_CHUNK: Final = 50_000  # rows that are read at a time
 #: A verdict that no later one amends.
 _later: Final = VERDICTS.alias("later")
 _CURRENT: Final = ~sa.exists().where(
@@ -84,6 +86,31 @@ class Reports:
         """The scans that a report first brought."""
         asked = sa.select(*KNOWN).where(SCANS.c.report_id == report_id)
         return Known.read(self._read(asked.order_by(SCANS.c.position)))
+
+    def all_events(self) -> pl.DataFrame:
+        """All scans that belong to journeys (`vocabulary.events.EVENTS`), as they came."""
+        asked = sa.select(*KNOWN).where(~SCANS.c.apart)
+        asked = asked.order_by(SCANS.c.report_id, SCANS.c.position)
+        with self._database.reading() as connection:
+            found = connection.execution_options(yield_per=_CHUNK).execute(asked)
+            parts = [Known.read(rows).events for rows in found.partitions()]
+        events = pl.concat([Known.read([]).events, *parts])
+        return events.with_columns(row=pl.int_range(len(events), dtype=pl.UInt32))
+
+    def judged_at(self, moment: int) -> Row | None:
+        """The last report made until a moment, and the versions that it was judged by."""
+        asked = (
+            sa.select(REPORTS.c.id, REPORTS.c.created_at, JUDGEMENTS.c.made_by)
+            .join(JUDGEMENTS, JUDGEMENTS.c.digest == REPORTS.c.judgement)
+            .where(REPORTS.c.created_at <= moment)
+            .order_by(REPORTS.c.id.desc())
+            .limit(1)
+        )
+        found = self._read(asked)
+        if not found:
+            return None
+        versions = msgspec.json.decode(found[0].made_by)["versions"]
+        return {"id": found[0].id, "at": found[0].created_at, "versions": versions}
 
     def stock(self) -> list[Row]:
         """Items per place and step where they were seen last, sold ones left out."""

@@ -142,12 +142,33 @@ DEPLOYMENTS: Final = sa.Table(
     "deployments",
     METADATA,
     _id(),
-    sa.Column("after", _Number, unique=True),  # the row that it follows: two can't follow one
+    sa.Column("after", _Number, nullable=False, unique=True),  # two can't follow one row
     sa.Column("at", sa.BigInteger, nullable=False),
     sa.Column("actor", sa.Text, nullable=False),
-    sa.Column("action", sa.Text, nullable=False),  # promote or rollback
+    sa.Column("action", sa.Text, nullable=False),  # start, promote, rollback, pin, unpin
     sa.Column("version", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
+)
+
+#: Work in the background: retraining. `active` is 1 while a job waits or runs, else null: being
+#: unique, it lets one job at a time do so. `seen_at`: when its process last gave a sign of life.
+JOBS: Final = sa.Table(
+    "jobs",
+    METADATA,
+    _id(),
+    sa.Column("active", sa.SmallInteger, unique=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("asked", sa.Text, nullable=False),  # JSON
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("started_at", sa.BigInteger),
+    sa.Column("seen_at", sa.BigInteger, nullable=False),
+    sa.Column("ended_at", sa.BigInteger),
+    sa.Column("stage", sa.Text, nullable=False),
+    sa.Column("progress", sa.Float, nullable=False),  # 0 to 1
+    sa.Column("version", sa.Text),  # of the artifact that it made
+    sa.Column("message", sa.Text),
+    sa.Column("cancelled", sa.Boolean, nullable=False),  # somebody asked for it
 )
 
 #: Who may call. Of a key only a hash is kept.

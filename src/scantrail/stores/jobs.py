@@ -1,0 +1,166 @@
+"""Jobs: work in the background, one at a time, and what became of each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+import msgspec
+import sqlalchemy as sa
+
+from scantrail.errors import ConflictError, NotFoundError
+from scantrail.stores.database import Database
+from scantrail.stores.tables import JOBS
+from scantrail.vocabulary.times import utc
+
+State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
+_SILENT: Final = 30_000_000  # microseconds without a sign of life: the job's process is gone
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """A job; see `tables.JOBS`. Times are microseconds since 1970, UTC."""
+
+    id: int
+    state: State
+    asked: dict[str, Any]
+    actor: str
+    created_at: int
+    started_at: int | None
+    seen_at: int
+    ended_at: int | None
+    stage: str
+    progress: float
+    version: str | None
+    message: str | None
+    cancelled: bool
+
+    @property
+    def active(self) -> bool:
+        """Whether it waits or runs."""
+        return self.state in ("queued", "running")
+
+
+class Jobs:
+    """All jobs. Safe to use from several threads and processes."""
+
+    def __init__(self, database: Database) -> None:
+        """Keep them in a database."""
+        self._database = database
+
+    def add(self, asked: Mapping[str, Any], actor: str) -> Job:
+        """Queue a job.
+
+        Raises:
+            ConflictError: Another waits or runs.
+        """
+        self.bury()
+        now = _now()
+        values = {
+            "active": 1, "state": "queued", "asked": msgspec.json.encode(asked).decode(),
+            "actor": actor, "created_at": now, "seen_at": now, "stage": "queued",
+            "progress": 0.0, "cancelled": False,
+        }  # fmt: skip
+        with self._database.writing() as connection:
+            if not self._database.sqlite:  # there, one writes at a time anyway
+                connection.execute(sa.text("LOCK TABLE jobs IN SHARE ROW EXCLUSIVE MODE"))
+            other = connection.execute(sa.select(JOBS.c.id).where(JOBS.c.active == 1)).scalar()
+            if other is None:
+                added = connection.execute(sa.insert(JOBS), values)
+                assert added.inserted_primary_key is not None
+                return _of(connection.execute(
+                    sa.select(JOBS).where(JOBS.c.id == added.inserted_primary_key[0])
+                ).one())  # fmt: skip
+        raise ConflictError(
+            f"job {other} is {self.get(other).state}, and one at a time may; wait for it, or "
+            "cancel it"
+        )
+
+    def get(self, job: int) -> Job:
+        """A job.
+
+        Raises:
+            NotFoundError: There is none of that number.
+        """
+        found = self._read(sa.select(JOBS).where(JOBS.c.id == job))
+        if not found:
+            raise NotFoundError(f"there is no job {job}; GET /api/admin/ml/jobs lists all")
+        return found[0]
+
+    def all(self, most: int) -> list[Job]:
+        """The newest jobs, the newest first."""
+        return self._read(sa.select(JOBS).order_by(JOBS.c.id.desc()).limit(most))
+
+    def begin(self, job: int) -> bool:
+        """Take a queued job; False where another process took it, or it was cancelled."""
+        return self._change(
+            job, "queued", state="running", started_at=_now(), seen_at=_now(), stage="starting"
+        )
+
+    def note(self, job: int, stage: str, progress: float) -> None:
+        """Note how far a running job is."""
+        self._change(job, "running", stage=stage, progress=progress, seen_at=_now())
+
+    def alive(self, job: int) -> bool:
+        """Give a sign of life; False where the job shall stop."""
+        self._change(job, "running", seen_at=_now())
+        now = self.get(job)
+        return now.state == "running" and not now.cancelled
+
+    def end(self, job: int, state: State, **told: str | None) -> bool:
+        """End a queued or running job; what has ended stays as it is.
+
+        Args:
+            job: Its number.
+            state: What became of it.
+            told: `version` of the artifact that it made, `message` for people.
+        """
+        done = {"progress": 1.0, "stage": "done"} if state == "done" else {}
+        values = {"state": state, "active": None, "ended_at": _now(), **done, **told}
+        return self._change(job, "running", **values) or self._change(job, "queued", **values)
+
+    def cancel(self, job: int) -> Job:
+        """Ask a job to stop: at once while it waits; a running one does within seconds.
+
+        Raises:
+            NotFoundError: There is none of that number.
+            ConflictError: It has ended.
+        """
+        was = self.get(job)
+        if not was.active:
+            raise ConflictError(f"job {job} is {was.state} already; there is nothing to cancel")
+        if not self._change(job, "queued", state="cancelled", active=None, cancelled=True,
+                            ended_at=_now()):  # fmt: skip
+            self._change(job, "running", cancelled=True)
+        return self.get(job)
+
+    def bury(self) -> list[int]:
+        """End jobs whose process is gone: they are interrupted. Returns their numbers."""
+        buried = []
+        silent = sa.select(JOBS).where(JOBS.c.active == 1, JOBS.c.seen_at < _now() - _SILENT)
+        for job in self._read(silent):
+            message = f"its process gave no sign of life since {utc(job.seen_at)}; start it again"
+            if self.end(job.id, "interrupted", message=message):
+                buried.append(job.id)
+        return buried
+
+    def _change(self, job: int, was: State, **values: object) -> bool:
+        """Change a job, if that is its state."""
+        which = (JOBS.c.id == job) & (JOBS.c.state == was)
+        with self._database.writing() as connection:
+            return connection.execute(sa.update(JOBS).where(which).values(**values)).rowcount == 1
+
+    def _read(self, asked: sa.Select[tuple[Any, ...]]) -> list[Job]:
+        with self._database.reading() as connection:
+            return [_of(row) for row in connection.execute(asked)]
+
+
+def _of(row: sa.Row[tuple[Any, ...]]) -> Job:
+    values = dict(row._mapping)  # noqa: SLF001 - its public name
+    asked = msgspec.json.decode(values.pop("asked"))
+    del values["active"]
+    return Job(asked=asked, **values)
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
