@@ -38,7 +38,7 @@ def record():
 def app(tmp_path):
     settings = read_settings({}, database_url=f"sqlite:///{tmp_path / 'scantrail.sqlite'}")
     stores = wiring.stores(settings)
-    yield create_app(wiring.engine(settings), stores)
+    yield create_app(wiring.engine(settings), stores, insecure_local=True)
     stores.close()
 
 
@@ -142,7 +142,7 @@ def test_a_damaged_deployment_degrades_and_says_so(call, send, app, registry, an
         {}, database_url=f"sqlite:///{registry.folder.parent / 'scantrail.sqlite'}"
     )
     stores = wiring.stores(settings)
-    started = call(create_app(wiring.engine(settings), stores))
+    started = call(create_app(wiring.engine(settings), stores, insecure_local=True))
     told = started("GET", f"{ADMIN}/health").json()
     assert (told["state"], told["serving"], told["wanted"]) == ("degraded", "none", new)
     answer = started("POST", DETECT, json=record()).json()

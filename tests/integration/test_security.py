@@ -20,7 +20,7 @@ from scantrail.testing import app_in_memory
 from scantrail.vocabulary.access import Scope
 from scantrail.wiring import DEMO, engine
 
-OPEN = {"/", "/health", "/docs", "/redoc", "/docs/oauth2-redirect"}
+OPEN = {"/", "/health", "/health/live", "/health/ready", "/docs", "/redoc", "/docs/oauth2-redirect"}
 HOUR = 3_600_000_000
 KEYS = "/api/admin/keys"
 
@@ -281,7 +281,9 @@ def test_browsers_are_told_what_not_to_do(call):
 
 @pytest.mark.parametrize("name", ["a b", "é".encode("latin-1"), "x" * 65, "a\tb"])
 def test_a_request_has_a_name_of_its_own_if_the_caller_s_is_odd(send, name):
-    given = send("GET", "/health", headers={"X-Request-ID": name}).headers["x-request-id"]
+    given = send(
+        "GET", "/health", "/health/live", "/health/ready", headers={"X-Request-ID": name}
+    ).headers["x-request-id"]
     assert len(given) == 16
 
 

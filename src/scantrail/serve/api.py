@@ -86,6 +86,14 @@ def create_app(
         lifespan=_lifespan(service, retraining, gate, close=opened is None),
     )
     app.state.gate = gate
+    _add_endpoints(app, service, gate, retraining)
+    _handle_errors(app)
+    _wrap(app, settings, local=insecure_local)
+    return app
+
+
+def _add_endpoints(app: FastAPI, service: Service, gate: Gate, retraining: Retraining) -> None:
+    """Add each group of endpoints for callers with its scope."""
     add_health(app, service)
     for scope, add in (
         (Scope.DETECT, add_detection),
@@ -98,9 +106,6 @@ def create_app(
         app.router.route_class = needs(scope)
         add(app, service)
     describe(app, DetectionRequest, LegacyRequest)
-    _handle_errors(app)
-    _wrap(app, settings, local=insecure_local)
-    return app
 
 
 def _gate(kept: Stores, settings: Settings, *, open_to_all: bool) -> Gate:
