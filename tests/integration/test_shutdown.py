@@ -20,7 +20,7 @@ def service(tmp_path):
     """A running service with a database file: its process and address."""
     environ = os.environ | {"SCANTRAIL_DATABASE_URL": f"sqlite:///{tmp_path / 'scans.sqlite'}"}
     with subprocess.Popen(
-        [Path(sys.executable).with_name("scantrail"), "serve", "--port", "0"],
+        [Path(sys.executable).with_name("scantrail"), "serve", "--port", "0", "--insecure-local"],
         env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     ) as process:  # fmt: skip
         try:

@@ -139,10 +139,13 @@ def advance(
     notices: list[Notice] = []
     for key, alert in sorted(alerts.items()):
         after, what = _next(alert, now, settings)
+        quiet = alert.snoozed is not None and now < alert.snoozed
         if after is None:
-            del alerts[key]
+            if quiet:  # what was snoozed stays so, should it come back
+                alerts[key] = msgspec.structs.replace(alert, phase="ended", seen=0)
+            else:
+                del alerts[key]
             continue
-        quiet = after.snoozed is not None and now < after.snoozed
         if what and not quiet:
             after = _told(after, now, what)
             notices.append(Notice(id=f"{key}@{now.isoformat()}/{what}", what=what, at=now,
