@@ -1,11 +1,27 @@
-"""Artifacts for tests that swap them."""
+"""Commands in process, and artifacts for tests that swap them."""
 
 import json
 import shutil
+import sys
 
 import pytest
 
+from scantrail import cli
 from scantrail.wiring import DEMO_ARTIFACT
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs a command in process; gives its exit code, output and error output."""
+
+    def command(*words):
+        monkeypatch.setattr(sys, "argv", ["scantrail", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        told = capsys.readouterr()
+        return ended.value.code or 0, told.out, told.err
+
+    return command
 
 
 @pytest.fixture

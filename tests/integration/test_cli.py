@@ -11,8 +11,6 @@ import sys
 import polars as pl
 import pytest
 
-from scantrail import cli
-
 RUN = [sys.executable, "-c", "from scantrail.cli import main; main()"]
 
 
@@ -25,20 +23,6 @@ def demo(tmp_path_factory):
         capture_output=True,
     )
     return folder
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Runs a command in process; gives its exit code, output and error output."""
-
-    def command(*words):
-        monkeypatch.setattr(sys, "argv", ["scantrail", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        told = capsys.readouterr()
-        return ended.value.code or 0, told.out, told.err
-
-    return command
 
 
 def detect(run, demo, *words):

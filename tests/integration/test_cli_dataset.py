@@ -2,12 +2,10 @@
 
 import json
 import shutil
-import sys
 
 import polars as pl
 import pytest
 
-from scantrail import cli
 from scantrail.simulate import SimulationConfig, simulate, write
 
 
@@ -19,18 +17,10 @@ def demo(tmp_path_factory):
 
 
 @pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Runs a command in process, in a folder of its own."""
+def run(run, monkeypatch, tmp_path):
+    """Runs a command in a folder of its own."""
     monkeypatch.chdir(tmp_path)
-
-    def command(*words):
-        monkeypatch.setattr(sys, "argv", ["scantrail", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        told = capsys.readouterr()
-        return ended.value.code or 0, told.out, told.err
-
-    return command
+    return run
 
 
 @pytest.fixture

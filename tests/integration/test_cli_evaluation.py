@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from scantrail import cli, wiring
+from scantrail import wiring
 from scantrail.output import verdict_table
 from scantrail.settings import read_settings
 
@@ -19,20 +19,6 @@ def work(simulated, tmp_path_factory):
         events = wiring.read_events(simulated / "scans.tsv", settings, engine.network.sites)
         verdict_table(engine.judge(events)).write_parquet(folder / f"{name}.parquet")
     return folder
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Runs a command in process; gives its exit code, output and error output."""
-
-    def command(*words):
-        monkeypatch.setattr(sys, "argv", ["scantrail", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        told = capsys.readouterr()
-        return ended.value.code or 0, told.out, told.err
-
-    return command
 
 
 @pytest.fixture

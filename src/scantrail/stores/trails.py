@@ -135,10 +135,6 @@ class Turn:
         )
         return {row.event: Standing(*row) for row in found}
 
-    def answered(self, idempotency_key: str) -> tuple[bytes, bytes] | None:
-        """What was asked (a digest) under a key and what was answered, if anything was."""
-        return _answered(self._connection, idempotency_key)
-
     def add_judgement(self, digest: bytes, made_by: str) -> None:
         """Note by what is judged, once."""
         if digest not in self.noted:
@@ -227,7 +223,11 @@ class Trails:
     def answered(self, idempotency_key: str) -> tuple[bytes, bytes] | None:
         """What was asked (a digest) under a key and what was answered, if anything was."""
         with self._database.reading() as connection:
-            return _answered(connection, idempotency_key)
+            asked = sa.select(REPORTS.c.asked, REPORTS.c.answer)
+            found = connection.execute(
+                asked.where(REPORTS.c.idempotency_key == idempotency_key)
+            ).first()
+            return None if found is None else (found.asked, found.answer)
 
 
 def as_id(text: str | None) -> int | str | None:
@@ -235,9 +235,3 @@ def as_id(text: str | None) -> int | str | None:
     if text is None or not text.removeprefix("-").isdecimal():
         return text
     return int(text)
-
-
-def _answered(connection: sa.Connection, key: str) -> tuple[bytes, bytes] | None:
-    asked = sa.select(REPORTS.c.asked, REPORTS.c.answer).where(REPORTS.c.idempotency_key == key)
-    found = connection.execute(asked).first()
-    return None if found is None else (found.asked, found.answer)
