@@ -23,13 +23,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import polars as pl
 from kills import databases
-from service import DETECT, records, scan
+from service import DETECT, records
+
+from scantrail.simulate import SimulationConfig, simulate
 
 _SERVER: Final = Path(__file__).parents[2] / "benchmarks" / "server.py"
 _CONNECTIONS: Final = 32
 _IDLE_SECONDS: Final = 3  # the service closes what is idle for longer than 5
 _WARM: Final = 20  # requests that are not counted
+_SEED: Final = 50
+_ITEMS: Final = 1_000  # of a log, at least
+_SUSPECT: Final = 0.01  # share of items with something wrong
+_SENT: Final = ("event_id", "location_id", "business_step", "event_type", "event_time")
 
 
 @dataclass
@@ -107,20 +114,32 @@ def fine(answer: bytes) -> bool:
 
 
 class Bodies:
-    """Requests of scans of items that nobody has seen yet."""
+    """Requests of scans that the service has never seen: a simulated log, in order of time.
+
+    A log ends with its items' journeys; the next begins with items of its own.
+    """
 
     def __init__(self) -> None:
-        """Begin with the first item."""
-        self.item = 0
+        """Begin with the first log."""
+        self.seed = _SEED
+        self.left: list[dict[str, Any]] = []
 
     def make(self, count: int, size: int) -> list[bytes]:
         """So many requests of so many records."""
         made = []
         for _ in range(count):
-            items = range(self.item, self.item + size)
-            self.item += size
-            made.append(records(scan(item + 1, item) for item in items))
+            while len(self.left) < size:
+                self.left += self._log(max(_ITEMS, size))
+            made.append(records(self.left[:size]))
+            del self.left[:size]
         return made
+
+    def _log(self, items: int) -> list[dict[str, Any]]:
+        self.seed += 1
+        log = simulate(SimulationConfig(items, self.seed, "demo", _SUSPECT)).scans
+        # lots of its own, so that no item is one of the log before
+        epc = pl.col("epc_code").str.replace(r"\.\d\d(\d{4})\.", f".{self.seed}${{1}}.")
+        return log.sort("event_time").select(*_SENT, epc, file_id=1).to_dicts()
 
 
 def memory_mb(pid: int) -> float:

@@ -13,6 +13,14 @@ def rows(frame: pl.DataFrame, *names: str) -> Iterator[tuple[Any, ...]]:
     return zip(*(_list(frame[name]) for name in names), strict=True)
 
 
+def picked(frame: pl.DataFrame, places: Sequence[int]) -> pl.DataFrame:
+    """The rows at these places; a run of neighbours is cut out, which is cheaper than gathering."""
+    first = places[0] if places else 0
+    if all(place == at for at, place in enumerate(places, first)):
+        return frame.slice(first, len(places))
+    return frame[places]
+
+
 def put(frame: pl.DataFrame, *columns: pl.Series) -> pl.DataFrame:
     """The frame with these columns in the place of those of their names."""
     new = {column.name: column for column in columns}

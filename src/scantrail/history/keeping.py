@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
-from scantrail.history.frames import put, rows
+from scantrail.history.frames import picked, put, rows
 from scantrail.history.posts import Amendment, Batch, Post, Said, Told
 from scantrail.stores import digests
 from scantrail.stores.trails import Known, NewReport, Standing, Turn
@@ -140,7 +140,7 @@ class Kept:
                 why.append((at, digest, revision, ids[number], self.known.items[at]))
         if not why:
             return []
-        verdicts = self.report.verdicts[[at for at, *_ in why]]
+        verdicts = picked(self.report.verdicts, [at for at, *_ in why])
         said = rows(verdicts, *_SAID)
         learned = self._learned()
         return [
@@ -199,7 +199,7 @@ def _on(report: Report, places: list[int], events: Events) -> Report:
     """What a report says of some of its events, in the rows and by the ids that a request has."""
     frame = events.frame
     ids = frame["row"], frame["event_id"], frame["file_id"]
-    verdicts = put(report.verdicts[places], *ids)
+    verdicts = put(picked(report.verdicts, places), *ids)
     claims = report.claims
     if len(claims):
         row = pl.Series("row", places, pl.UInt32)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 import polars as pl
 
-from scantrail.history.frames import below, put
+from scantrail.history.frames import below, picked, put
 from scantrail.ingest.gs1 import item_of
 from scantrail.stores import digests
 from scantrail.vocabulary.events import Events
 from scantrail.vocabulary.findings import Report
+
+_NO_ID: Final = pl.Series("event_id", [None], pl.Int64)
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +102,7 @@ class Batch:
         frame = below([_without_ids(post.events.frame) for post in posts])
         ids = [each for post in posts for each in post.events.frame["event_id"].to_list()]
         if len(first) < len(frame):
-            frame, ids = frame[first], [ids[at] for at in first]
+            frame, ids = picked(frame, first), [ids[at] for at in first]
         items = [item_of(code or "") for code in frame["epc_code"].to_list()]
         texts = [None if each is None else str(each) for each in ids]
         moments = digests.moments(frame)
@@ -108,4 +111,4 @@ class Batch:
 
 def _without_ids(events: pl.DataFrame) -> pl.DataFrame:
     """The events without the ids that their senders gave them, numbers or texts."""
-    return put(events, pl.repeat(None, len(events), dtype=pl.Int64, eager=True).alias("event_id"))
+    return put(events, _NO_ID.new_from_index(0, len(events)))

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from scantrail.history.frames import rows
+from scantrail.history.frames import picked, rows
 from scantrail.ingest.gs1 import item_of
 from scantrail.vocabulary.chain import SALE_STAGE, STAGES
 from scantrail.vocabulary.protocols import Journeys
@@ -49,8 +49,8 @@ def items_of(
     sold = np.minimum.reduceat(sales, starts)
     last = ends - 1
     places, steps = _where(journeys, last)
-    codes = journeys.codes.gather(epc[starts].tolist()).to_list()
-    for at, code in enumerate(codes):
+    codes = journeys.codes.to_list()
+    for at, code in enumerate(codes[number] for number in epc[starts].tolist()):
         item = item_of(code or "")
         if item not in wanted:
             continue
@@ -68,7 +68,7 @@ def _where(journeys: Journeys, at: npt.NDArray[np.int64]) -> tuple[list[Any], li
     """Names of the places, and the steps, of the events at these places of `columns`."""
     names = journeys.names["scan_location"]
     sites = journeys.columns["site"][at].tolist()
-    events = journeys.events[journeys.columns["row"][at].tolist()]
+    events = picked(journeys.events, journeys.columns["row"][at].tolist())
     told = rows(events, "scan_location", "location_id", "event_type", "business_step")
     places, steps = [], []
     for site, (name, number, event, step) in zip(sites, told, strict=True):

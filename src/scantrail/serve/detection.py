@@ -79,14 +79,17 @@ def answer(
 
 def _learned(report: Report, settings: EnsembleSettings) -> _Learned:
     verdicts, claims = report.verdicts, report.claims
-    told = claims.filter(claims["kind"] == _MODEL)
+    reasons: dict[int, str] = {}
+    if len(claims):
+        told = claims.filter(claims["kind"] == _MODEL)
+        reasons = dict(told.select("row", "reason").iter_rows())
 
     def alone(column: str) -> Counter[int]:
         if column not in verdicts.columns:
             return Counter()
-        return Counter(verdicts["file_id"].filter(verdicts[column] >= settings.alert_score))
+        high = verdicts[column] >= settings.alert_score
+        return Counter(verdicts["file_id"].filter(high)) if high.any() else Counter()
 
-    reasons = dict(told.select("row", "reason").iter_rows())
     return _Learned(reasons, alone(_LSTM), alone(_SVM))
 
 

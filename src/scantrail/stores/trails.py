@@ -22,6 +22,11 @@ _NOTE: Final = sa.text(  # both databases know these words
 )
 _LOCKS: Final = 64  # groups of items that processes take turns with
 _LOCK_SPACE: Final = 0x5CA8
+_LOCK: Final = sa.select(  # PostgreSQL's, one group after the other
+    sa.func.pg_advisory_xact_lock(
+        _LOCK_SPACE, sa.func.unnest(sa.bindparam("groups", type_=sa.ARRAY(sa.Integer)))
+    )
+)
 #: What `Known` is made of.
 KNOWN: Final = [
     SCANS.c.digest, SCANS.c.item, SCANS.c.moment, SCANS.c.event_id,
@@ -95,17 +100,46 @@ class NewReport(msgspec.Struct, frozen=True, kw_only=True):
     answer: bytes
 
 
+class _Statements:
+    """What a turn asks for, put together once: that takes longer than the answer of a small one."""
+
+    def __init__(self, database: Database) -> None:
+        here = database.among(SCANS.c.moment, "moments")
+        mine = database.among(SCANS.c.item, "items")
+        self.journeys = sa.select(*KNOWN).where(mine, ~SCANS.c.apart).order_by(*_ORDER)
+        self.company = (
+            sa.select(SCANS.c.item).distinct()
+            .where(here, ~SCANS.c.apart).order_by(SCANS.c.item).limit(sa.bindparam("most"))
+        )  # fmt: skip
+        self.standing = (
+            sa.select(*(VERDICTS.c[name] for name in Standing._fields))
+            .where(database.among(VERDICTS.c.item, "items"))
+            .order_by(VERDICTS.c.revision)
+        )
+        self.add_report = sa.insert(REPORTS)
+        self.clear_items = sa.delete(ITEMS).where(database.among(ITEMS.c.item, "items"))
+
+
 class Turn:
     """One transaction in which items are judged; nobody else judges them meanwhile."""
 
-    def __init__(self, database: Database, connection: sa.Connection, noted: set[bytes]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        connection: sa.Connection,
+        noted: set[bytes],
+        statements: _Statements,
+    ) -> None:
         """Begin; `Trails.turn` does it. `noted`: judgements that are stored."""
         self._database, self._connection = database, connection
-        self.noted = noted
+        self.noted, self._statements = noted, statements
 
     def journeys(self, items: Sequence[str]) -> Known:
         """All scans of these items that belong to journeys."""
-        return self._known(self._database.among(SCANS.c.item, "items"), items)
+        if not items:
+            return Known.read([])
+        given = {"items": self._database.many(items)}
+        return Known.read(self._connection.execute(self._statements.journeys, given).all())
 
     def company(self, moments: Iterable[int], items: Sequence[str], most: int) -> Known:
         """The journeys of other items that were where these were in the same second.
@@ -117,21 +151,16 @@ class Turn:
         """
         numbers = sorted(set(moments))
         others = self._connection.execute(
-            sa.select(SCANS.c.item).distinct()
-            .where(self._database.among(SCANS.c.moment, "moments"), ~SCANS.c.apart)
-            .order_by(SCANS.c.item).limit(most + len(items)),
-            {"moments": self._database.many(numbers)},
-        ).scalars()  # fmt: skip
+            self._statements.company,
+            {"moments": self._database.many(numbers), "most": most + len(items)},
+        ).scalars()
         mine = set(items)
         return self.journeys([item for item in others if item not in mine][:most])
 
     def standing(self, items: Sequence[str]) -> dict[bytes, Standing]:
         """The newest verdict on each event of these items."""
         found = self._connection.execute(
-            sa.select(*(VERDICTS.c[name] for name in Standing._fields))
-            .where(self._database.among(VERDICTS.c.item, "items"))
-            .order_by(VERDICTS.c.revision),
-            {"items": self._database.many(items)},
+            self._statements.standing, {"items": self._database.many(items)}
         )
         return {row.event: Standing(*row) for row in found}
 
@@ -143,7 +172,9 @@ class Turn:
 
     def add_report(self, report: NewReport) -> int:
         """Store a report and return its id."""
-        added = self._connection.execute(sa.insert(REPORTS), msgspec.structs.asdict(report))
+        added = self._connection.execute(
+            self._statements.add_report, msgspec.structs.asdict(report)
+        )
         assert added.inserted_primary_key is not None
         return int(added.inserted_primary_key[0])
 
@@ -171,17 +202,9 @@ class Turn:
         """
         if known:
             self._connection.execute(
-                sa.delete(ITEMS).where(self._database.among(ITEMS.c.item, "items")),
-                {"items": self._database.many(list(known))},
+                self._statements.clear_items, {"items": self._database.many(list(known))}
             )
         rows(self._connection, ITEMS, items)
-
-    def _known(self, which: sa.ColumnElement[bool], items: Sequence[str]) -> Known:
-        if not items:
-            return Known.read([])
-        asked = sa.select(*KNOWN).where(which, ~SCANS.c.apart).order_by(*_ORDER)
-        found = self._connection.execute(asked, {"items": self._database.many(items)})
-        return Known.read(found.all())
 
 
 class Trails:
@@ -191,6 +214,7 @@ class Trails:
         """Keep it in a database."""
         self._database = database
         self._noted: set[bytes] = set()
+        self._statements = _Statements(database)
 
     @contextmanager
     def turn(self, items: Iterable[str]) -> Iterator[Turn]:
@@ -202,11 +226,8 @@ class Trails:
         with self._database.writing() as connection:
             if not self._database.sqlite:  # there, one writes at a time anyway
                 groups = sorted({crc32(item.encode()) % _LOCKS for item in items})
-                lock = sa.func.pg_advisory_xact_lock(
-                    _LOCK_SPACE, sa.func.unnest(sa.cast(groups, sa.ARRAY(sa.Integer)))
-                )
-                connection.execute(sa.select(lock))
-            turn = Turn(self._database, connection, self._noted)
+                connection.execute(_LOCK, {"groups": groups})
+            turn = Turn(self._database, connection, self._noted, self._statements)
             yield turn
         self._noted = turn.noted
 
@@ -218,7 +239,7 @@ class Trails:
             StoreError: The database can't be read.
         """
         with self._database.reading() as connection:
-            yield Turn(self._database, connection, self._noted)
+            yield Turn(self._database, connection, self._noted, self._statements)
 
     def answered(self, idempotency_key: str) -> tuple[bytes, bytes] | None:
         """What was asked (a digest) under a key and what was answered, if anything was."""
