@@ -9,23 +9,27 @@ import socket
 
 import msgspec
 import uvicorn
-from fastapi import Request, Response
+from fastapi import APIRouter, Request, Response
 
 from scantrail.serve.api import create_app
+from scantrail.serve.auth import needs
 from scantrail.settings import read_settings
+from scantrail.vocabulary.access import Scope
 from scantrail.wiring import engine
 
 
 def main() -> None:
     """Serve until killed."""
     app = create_app(engine(read_settings()), insecure_local=True)
+    router = APIRouter(route_class=needs(Scope.DETECT))
 
-    @app.post("/echo")
+    @router.post("/echo")
     async def echo(request: Request) -> Response:
         body = b"".join([chunk async for chunk in request.stream()])
         answer = msgspec.json.encode(msgspec.json.decode(body))
         return Response(answer, media_type="application/json")
 
+    app.include_router(router)
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     print(listener.getsockname()[1], flush=True)

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
+import psutil
 from kills import databases
 from service import DETECT, records
 
@@ -45,6 +46,7 @@ class Run:
 
     took: list[float] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
+    cores: float = 0.0  # of CPU that the server took
 
     def at(self, share: float) -> float:
         """The latency that this share of requests stays below."""
@@ -150,6 +152,12 @@ def memory_mb(pid: int) -> float:
     return 0.0
 
 
+def cpu_seconds(pid: int) -> float:
+    """CPU time of a process so far."""
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
+
+
 def measure(url: str, rate: float, seconds: float) -> dict[str, Any]:
     """One database: single records at a rate, files of 1,000 one by one, each beside the echo."""
     environment = os.environ | {"SCANTRAIL_DATABASE_URL": url}
@@ -167,7 +175,9 @@ def measure(url: str, rate: float, seconds: float) -> dict[str, Any]:
             ):
                 made = bodies.make(count + _WARM, size)
                 echo = asyncio.run(load(port, "/echo", made, pace, lambda _: True))
+                began, used = time.perf_counter(), cpu_seconds(server.pid)
                 run = asyncio.run(load(port, DETECT, made, pace, fine))
+                run.cores = (cpu_seconds(server.pid) - used) / (time.perf_counter() - began)
                 found[name] = (echo, run)
             made = bodies.make(int(5 * seconds), 1000)
             begin = time.perf_counter()
@@ -192,7 +202,7 @@ def tell(kind: str, found: dict[str, Any]) -> None:
         print(
             f"  {name:14} p50 {run.at(0.5):7.1f} ms   p99 {run.at(0.99):7.1f} ms   "
             f"echo p50 {echo.at(0.5):5.2f} ms   ratio {run.at(0.5) / echo.at(0.5):5.1f}   "
-            f"mean {statistics.mean(run.took):6.1f} ms   {len(run.took)} answers, "
+            f"mean {statistics.mean(run.took):6.1f} ms   {run.cores:.2f} cores   {len(run.took)} answers, "
             f"{len(run.wrong)} wrong"
         )
         for wrong in run.wrong[:3]:

@@ -7,10 +7,8 @@ import time
 from typing import Any, Final
 
 from limits import RateLimitItem, parse
-from limits.aio.storage import RedisStorage
-from limits.aio.strategies import FixedWindowRateLimiter as Shared
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter as Own
+from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.strategies import FixedWindowRateLimiter
 
 from scantrail.errors import SettingsError
 
@@ -38,7 +36,7 @@ class Limits:
             SettingsError: A rate can't be read.
         """
         self._rate, self._failures = _item("rate_limit", rate), _item("failure_limit", failures)
-        self._own = Own(MemoryStorage())
+        self._own = FixedWindowRateLimiter(MemoryStorage())
         self._shared = _shared(redis_url) if redis_url else None
         self._paused_until = 0.0
 
@@ -60,18 +58,22 @@ class Limits:
             return None
         if self._shared is not None and time.monotonic() >= self._paused_until:
             try:
-                if await self._shared.hit(item, who):
-                    return None
-                return (await self._shared.get_window_stats(item, who)).reset_time - time.time()
+                return await _counted(self._shared, item, who)
             except Exception as error:  # noqa: BLE001 - whatever it is, callers are served
                 self._paused_until = time.monotonic() + _PAUSE
                 _log.warning(
                     "Redis doesn't count calls (%s); this process counts by itself, and asks again "
                     "in %.0f s", type(error).__name__, _PAUSE,
                 )  # fmt: skip
-        if self._own.hit(item, who):
-            return None
-        return self._own.get_window_stats(item, who).reset_time - time.time()
+        return await _counted(self._own, item, who)
+
+
+async def _counted(
+    limiter: FixedWindowRateLimiter, item: RateLimitItem, who: str
+) -> float | None:
+    if await limiter.hit(item, who):
+        return None
+    return (await limiter.get_window_stats(item, who)).reset_time - time.time()
 
 
 def _item(name: str, rate: str) -> RateLimitItem | None:
@@ -85,7 +87,7 @@ def _item(name: str, rate: str) -> RateLimitItem | None:
         ) from error
 
 
-def _shared(url: str) -> Shared:
+def _shared(url: str) -> FixedWindowRateLimiter:
     options: dict[str, Any] = {"socket_timeout": _PATIENCE, "socket_connect_timeout": _PATIENCE}
     try:
         storage = RedisStorage(
@@ -96,4 +98,4 @@ def _shared(url: str) -> Shared:
             f"redis_url can't be used: {error}; expected redis://HOST:PORT/DB "
             "(pip install 'scantrail[redis]')"
         ) from error
-    return Shared(storage)
+    return FixedWindowRateLimiter(storage)

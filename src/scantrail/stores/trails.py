@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 import msgspec
+import numpy as np
 import polars as pl
 import sqlalchemy as sa
 
@@ -27,11 +28,13 @@ _LOCK: Final = sa.select(  # PostgreSQL's, one group after the other
         _LOCK_SPACE, sa.func.unnest(sa.bindparam("groups", type_=sa.ARRAY(sa.Integer)))
     )
 )
+_SCAN: Final = tuple(EVENTS)[2:]  # all but row and event id
 #: What `Known` is made of.
 KNOWN: Final = [
     SCANS.c.digest, SCANS.c.item, SCANS.c.moment, SCANS.c.event_id,
-    *(SCANS.c[name] for name in EVENTS if name not in {"row", "event_id"}),
+    *(SCANS.c[name] for name in _SCAN),
 ]  # fmt: skip
+_NO_ID: Final = pl.Series("event_id", [None], pl.Int64)
 _NO_EVENTS: Final = EVENTS.to_frame()
 _ORDER: Final = (SCANS.c.report_id, SCANS.c.position)  # as they came
 
@@ -72,17 +75,17 @@ class Known:
         """From rows of `KNOWN`."""
         if not found:
             return cls(_NO_EVENTS, [], [], [], [])
-        columns = [list(column) for column in zip(*found, strict=True)]
-        digests, items, moments, ids, *rest = columns
-        series = [pl.Series("row", range(len(found)), dtype=pl.UInt32)]
-        series.append(pl.repeat(None, len(found), dtype=pl.Int64, eager=True).alias("event_id"))
-        for column, values in zip(KNOWN[4:], rest, strict=True):
-            dtype = EVENTS[column.name]
-            stored = pl.Int64() if column.name == "time" else dtype
-            series.append(pl.Series(column.name, values, stored).cast(dtype))
-        return cls(
-            pl.DataFrame(series).select(*EVENTS), digests, items, moments, [as_id(i) for i in ids]
-        )
+        digests, items, moments, ids, *rest = (list(column) for column in zip(*found, strict=True))
+        row = pl.Series("row", np.arange(len(found), dtype=np.uint32))
+        series = [row, _NO_ID.new_from_index(0, len(found))]
+        for name, values in zip(_SCAN, rest, strict=True):
+            dtype = EVENTS[name]
+            if name == "time":  # numbers first, or each would become a datetime
+                series.append(pl.Series(name, values, pl.Int64).cast(dtype))
+            else:
+                series.append(pl.Series(name, values, dtype))
+        events = pl.DataFrame(series)
+        return cls(events, digests, items, moments, [as_id(each) for each in ids])
 
 
 class NewReport(msgspec.Struct, frozen=True, kw_only=True):
