@@ -33,7 +33,7 @@ _STARTS: Final = {"header": 0, "company": 4, "product": 12, "lot": 20, "manufact
                   "serial": 36}  # fmt: skip
 _LENGTH: Final = 45
 _TELLING: Final = ("header", "company", "manufacture")
-_FEW: Final = 16  # codes; so few are read sooner one by one
+_FEW: Final = 128  # codes; so few are read sooner one by one
 _DATE: Final = "%Y%m%d"
 _LONGEST: Final = 512  # beyond, no code was meant
 #: The keys of `!` … `)`: digits typed with Shift held or Caps Lock on, in the usual layout.

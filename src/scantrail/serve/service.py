@@ -14,7 +14,6 @@ import anyio.to_thread
 import msgspec
 import numpy as np
 import polars as pl
-import psutil
 from fastapi import Request
 
 from scantrail.guard import Guard
@@ -22,6 +21,7 @@ from scantrail.history.posts import Amendment, Post, Told
 from scantrail.history.taking import AT_ONCE, take, take_apart
 from scantrail.serve.desk import Busy, Desk
 from scantrail.serve.detection import answer
+from scantrail.serve.memory import Memory
 from scantrail.serve.models import Models
 from scantrail.serve.records import RequestError, read_records
 from scantrail.vocabulary.events import EVENTS, Events
@@ -62,7 +62,7 @@ class Service:
             self._take,
             at_once=AT_ONCE,
             most_waiting=engine.settings.max_waiting_events,
-            full=partial(_takes_more_than, engine.settings.max_memory_mb),
+            full=Memory(engine.settings.max_memory_mb).short,
         )
         self.nothing = Events(EVENTS.to_frame(), source="request")
 
@@ -180,12 +180,6 @@ def _label(events: Events) -> str:
     if not len(ids):
         return "rejected records"
     return "file " + ", ".join(str(i) for i in np.unique(ids.to_numpy())[:5])
-
-
-def _takes_more_than(megabytes: int) -> bool:
-    """Whether this process takes more memory."""
-    rss: int = psutil.Process().memory_info().rss
-    return rss > megabytes * 2**20
 
 
 def _now() -> int:

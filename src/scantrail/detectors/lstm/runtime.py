@@ -1,4 +1,4 @@
-"""Scores by ONNX Runtime: no torch, no padding, one thread."""
+"""Scores by ONNX Runtime: no torch, one thread."""
 
 from __future__ import annotations
 
@@ -38,23 +38,23 @@ class Runtime:
         sequences.check(self.spec)
         shape = sequences.events, len(self.spec.heads)
         scores, expected = np.empty(shape, np.float32), np.empty(shape, np.float32)
-        for rows, skip in sequences.buckets(_BATCH):
+        for rows, counted in sequences.batches(_BATCH):
             each = self._session.run(["scores", "expected"], self._feed(sequences, rows))
             for result, part in zip((scores, expected), each, strict=True):
-                result[rows[:, skip:]] = np.asarray(part)[:, skip:]
+                result[rows[counted]] = np.asarray(part)[counted]
         return scores, expected
 
     def predictions(self, sequences: Sequences) -> dict[str, npt.NDArray[np.float32]]:
         """What each head predicts of each event: `[N, size]` logits, or `[N, 3 C]` of a mixture."""
         names = [head.name for head in self.spec.heads]
         result: dict[str, npt.NDArray[np.float32]] = {}
-        for rows, skip in sequences.buckets(_BATCH):
+        for rows, counted in sequences.batches(_BATCH):
             outputs = self._session.run(names, self._feed(sequences, rows))
             for name, out in zip(names, map(np.asarray, outputs), strict=True):
                 table = result.setdefault(
                     name, np.empty((sequences.events, out.shape[-1]), np.float32)
                 )
-                table[rows[:, skip:]] = out[:, skip:]
+                table[rows[counted]] = out[counted]
         return result
 
     def _feed(self, sequences: Sequences, rows: Rows) -> dict[str, npt.NDArray[Any]]:

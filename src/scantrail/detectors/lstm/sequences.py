@@ -14,8 +14,11 @@ from scantrail.detectors.lstm.spec import NetworkSpec
 from scantrail.errors import InputError
 
 Rows = npt.NDArray[np.int64]
+#: An index into a table like `Rows`.
+Counted = tuple[slice, slice] | npt.NDArray[np.bool_]
 
 _LONGEST: Final = 512  # events that a network reads in one piece; attention costs their square
+_FEW: Final = 1_024  # events; another run costs as much as so many
 _OVERLAP: Final = 256  # events that a later piece reads again before it scores
 
 
@@ -106,6 +109,22 @@ class Sequences:
             for first in range(0, len(group), size):
                 chunk = starts[group[first : first + size]]
                 yield chunk[:, None] + np.arange(length), skip
+
+    def batches(self, most: int) -> Iterator[tuple[Rows, Counted]]:
+        """Rows `[B, T]` for a network, and which of them count: every event counts once.
+
+        Buckets (see there); or, where sequences are so few that a run costs more than the events
+        in it, all of them at once, short ones padded.
+        """
+        lengths = self.lengths
+        if len(self) * int(lengths.max(initial=0)) > _FEW or not lengths.all():
+            for rows, skip in self.buckets(most):
+                yield rows, np.s_[:, skip:]
+        elif len(self):
+            yield (
+                self.padded(np.arange(len(self))),
+                np.arange(lengths.max()) < lengths[:, None],
+            )
 
     def _pieces(self) -> tuple[Rows, Rows, Rows]:
         """Starts, lengths and skips of the pieces of all sequences."""
