@@ -206,8 +206,8 @@ def tell(kind: str, found: dict[str, Any]) -> None:
         print(
             f"  {name:24} p50 {run.at(0.5):7.1f} ms   p99 {run.at(0.99):7.1f} ms   "
             f"echo p50 {echo.at(0.5):5.2f} ms   ratio {run.at(0.5) / echo.at(0.5):5.1f}   "
-            f"mean {statistics.mean(run.took):6.1f} ms   {run.cores:.2f} cores   {len(run.took)} answers, "
-            f"{len(run.wrong)} wrong"
+            f"mean {statistics.mean(run.took):6.1f} ms   {run.cores:.2f} cores   "
+            f"{len(run.took)} answers, {len(run.wrong)} wrong"
         )
         for wrong in run.wrong[:3]:
             print(f"    {wrong}")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -81,11 +81,13 @@ def model_claims(
         cause = next((one.cause for one in reversed(said)), Cause.ITEM)
         runbook = say(_RUNBOOK[cause])
         claims.append((row, AnomalyKind.MODEL, score, reasons, expected, cause, runbook))
-    return pl.DataFrame(claims, schema=FOUND, orient="row")
+    return _table(claims, FOUND)
 
 
 def ranked(claims: pl.DataFrame, high_rule: float) -> pl.DataFrame:
     """Claims by event, the deciding one first: rules of high confidence, models, other rules."""
+    if len(claims) < 2:  # nothing to put in order
+        return claims
     score = claims["score"].to_numpy()
     model = (claims["kind"] == AnomalyKind.MODEL).to_numpy()
     rank = np.where(model, 1, np.where(score >= high_rule, 0, 2))
@@ -118,8 +120,16 @@ def explain(claims: pl.DataFrame, language: Language = ENGLISH) -> pl.DataFrame:
             events[row] = [kind, cause, said, expected, runbook]
     if not events:
         return _NOTHING
-    columns = [list(events), *zip(*events.values(), strict=True)]
-    return pl.DataFrame(dict(zip(EXPLAINED, columns, strict=True)), EXPLAINED)
+    return _table(((row, *told) for row, told in events.items()), EXPLAINED)
+
+
+def _table(rows: Iterable[Sequence[Any]], schema: pl.Schema) -> pl.DataFrame:
+    """A frame of a few rows, at least one, column by column: that is cheaper."""
+    columns = zip(*rows, strict=True)
+    return pl.DataFrame([
+        pl.Series(name, values, dtype)
+        for (name, dtype), values in zip(schema.items(), columns, strict=True)
+    ])  # fmt: skip
 
 
 def causes(claimed: pl.Series, flags: pl.Series) -> pl.Series:

@@ -68,9 +68,7 @@ class Limits:
         return await _counted(self._own, item, who)
 
 
-async def _counted(
-    limiter: FixedWindowRateLimiter, item: RateLimitItem, who: str
-) -> float | None:
+async def _counted(limiter: FixedWindowRateLimiter, item: RateLimitItem, who: str) -> float | None:
     if await limiter.hit(item, who):
         return None
     return (await limiter.get_window_stats(item, who)).reset_time - time.time()

@@ -30,6 +30,22 @@ def test_buckets_score_every_row_once_and_hold_one_length_each():
     assert sorted(scored) == list(range(some.events))
 
 
+@pytest.mark.parametrize("lengths", [[3, 1, 2], [7], [], [3, 0, 2], [2] * 400 + [30, 700]])
+def test_every_row_counts_once_in_batches(lengths):
+    some = sequences(lengths)
+
+    counted = [rows[which].ravel() for rows, which in some.batches(1024)]
+
+    assert sorted(np.concatenate([*counted, []])) == list(range(some.events))
+
+
+def test_few_sequences_are_one_batch():
+    [(rows, counted)] = sequences([3, 1, 2]).batches(1024)
+
+    assert rows.tolist() == [[0, 1, 2], [3, 3, 3], [4, 5, 5]]
+    assert counted.tolist() == [[True] * 3, [True, False, False], [True, True, False]]
+
+
 def test_where_a_row_is_scored_does_not_depend_on_what_follows():
     def places(length):
         return {
