@@ -26,7 +26,7 @@ from typing import Any, Final
 import polars as pl
 import psutil
 from kills import databases
-from service import DETECT, records
+from service import DETECT, Service, records, scan
 
 from scantrail.simulate import SimulationConfig, simulate
 
@@ -195,6 +195,21 @@ def measure(url: str, rate: float, seconds: float) -> dict[str, Any]:
     return found
 
 
+def cold(url: str, artifacts: str) -> tuple[float, float]:
+    """A start: seconds from the command to the first verdict, and megabytes then."""
+    service = Service(url, SCANTRAIL_ARTIFACTS=artifacts)
+    begin = time.perf_counter()
+    service.start()
+    try:
+        status, answer = service.call("POST", DETECT, records([scan(1, 1)]))
+        took = time.perf_counter() - begin
+        if status != 200:
+            raise RuntimeError(f"{status} {answer[:200]!r}")
+        return took, memory_mb(service.pid)
+    finally:
+        service.stop()
+
+
 def tell(kind: str, found: dict[str, Any]) -> None:
     """Print a table."""
     print(f"\n{kind}")
@@ -223,6 +238,11 @@ def main() -> None:
     for kind in [asked.only] if asked.only else ["sqlite", "postgresql"]:
         with databases(kind) as url:
             tell(kind, measure(url, asked.rate, asked.seconds))
+        for name, artifacts in (("with", "demo"), ("without", "none")):
+            with databases(kind) as url:
+                starts = [cold(url, artifacts) for _ in range(3)]
+            took, held = (statistics.median(column) for column in zip(*starts, strict=True))
+            print(f"  {name} models: first verdict {took:.2f} s after the start, {held:.0f} MB")
 
 
 if __name__ == "__main__":
