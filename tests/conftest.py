@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +17,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from hypothesis import settings as hypothesis_settings
 
+from scantrail.logs import Level, configure
 from scantrail.settings import Settings, read_settings
 from scantrail.simulate import SimulationConfig, simulate, write
 from scantrail.vocabulary.events import Events
@@ -70,6 +74,23 @@ def call() -> Callable[[FastAPI], Call]:
         return send
 
     return bind
+
+
+@pytest.fixture
+def logged() -> Iterator[Callable[[str], Callable[[], list[dict[str, object]]]]]:
+    """Logs as the service does: `lines = logged("info")`, then `lines()` gives each line."""
+    root, own = logging.getLogger(), logging.getLogger("scantrail")
+    before = root.handlers[:], root.level, own.level
+    stream = io.StringIO()
+
+    def begin(level: Level) -> Callable[[], list[dict[str, object]]]:
+        configure("json", level, stream)
+        return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+
+    yield begin
+    root.handlers[:] = before[0]
+    root.setLevel(before[1])
+    own.setLevel(before[2])
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -6,11 +6,13 @@ decorators around a call, the form of most libraries for this, don't allow.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from threading import Lock
 from typing import Literal
 
+_log = logging.getLogger(__name__)
 State = Literal["closed", "open", "half-open"]
 
 
@@ -25,7 +27,11 @@ class Breaker:
     """
 
     def __init__(
-        self, failures: int, retry_s: float, clock: Callable[[], float] = time.monotonic
+        self,
+        failures: int,
+        retry_s: float,
+        clock: Callable[[], float] = time.monotonic,
+        name: str = "",
     ) -> None:
         """Begin closed.
 
@@ -33,7 +39,9 @@ class Breaker:
             failures: So many in a row open it.
             retry_s: Seconds after which one call may try; if it fails, as many again.
             clock: Seconds that never go back.
+            name: What it protects, for the log; nothing is logged without.
         """
+        self._name = name
         self._most, self._wait, self._clock = failures, retry_s, clock
         self._lock = Lock()
         self._failures = 0
@@ -66,7 +74,10 @@ class Breaker:
     def succeeded(self) -> None:
         """A call went well."""
         with self._lock:
+            was_open = self._failures >= self._most
             self._failures, self._trying = 0, False
+        if was_open:
+            self._tell(logging.INFO, "works again", "breaker_closed")
 
     def failed(self) -> None:
         """A call failed, or took too long."""
@@ -74,3 +85,11 @@ class Breaker:
             self._failures += 1
             self._trying = False
             self._retry_at = self._clock() + self._wait
+            opens = self._failures == self._most
+        if opens:
+            self._tell(logging.WARNING, "keeps failing and is left alone", "breaker_open")
+
+    def _tell(self, level: int, what: str, happened: str) -> None:
+        if self._name:
+            known = {"happened": happened, "breaker": self._name}
+            _log.log(level, "%s %s", self._name, what, extra=known)

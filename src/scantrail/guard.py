@@ -89,7 +89,8 @@ class Guard:
     def _begin(self, detector: D, work: Callable[[D], T]) -> Future[T] | None:
         key = detector.name, detector.version
         with self._lock:
-            breaker = self._breakers.get(key) or self._breakers.setdefault(key, self._breaker())
+            if (breaker := self._breakers.get(key)) is None:
+                breaker = self._breakers[key] = self._breaker(detector.name)
             hanging = self._hanging[key]
         if hanging >= self._budgets.failures or not breaker.allows():
             self._noted(detector.name, "open")
@@ -104,11 +105,13 @@ class Guard:
         except Exception as error:  # noqa: BLE001 - whatever it raises, others must answer
             breaker.failed()
             late = isinstance(error, TimeoutError) and not job.done()
+            known = {"happened": "detector_late" if late else "detector_failed", "detector": key[0]}
             if late:
                 self._hang(key, job)
-                _log.warning("detector %s takes too long; the verdicts are degraded", key[0])
+                _log.warning("detector %s takes too long; the verdicts are degraded", key[0],
+                             extra=known)  # fmt: skip
             else:
-                _log.exception("detector %s failed; the verdicts are degraded", key[0])
+                _log.exception("detector %s failed; the verdicts are degraded", key[0], extra=known)
             self._noted(key[0], "late" if late else "failed")
             return None
         breaker.succeeded()
@@ -125,8 +128,8 @@ class Guard:
             self._hanging[key] += 1
         job.add_done_callback(ended)
 
-    def _breaker(self) -> Breaker:
-        return Breaker(self._budgets.failures, self._budgets.retry_s)
+    def _breaker(self, name: str) -> Breaker:
+        return Breaker(self._budgets.failures, self._budgets.retry_s, name=name)
 
 
 class _Threads:

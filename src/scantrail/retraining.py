@@ -21,6 +21,7 @@ import msgspec
 
 from scantrail import wiring
 from scantrail.errors import InputError, NotFoundError, ScantrailError, StoreError
+from scantrail.logs import configure
 from scantrail.settings import Settings
 from scantrail.stores.jobs import Job, Jobs
 from scantrail.vocabulary.events import Events
@@ -40,6 +41,7 @@ class _Order(msgspec.Struct, frozen=True):
 def main() -> None:
     """Run the job that standard input names."""
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=_Order)
+    configure(order.settings.log_format, order.settings.log_level)
     os.nice(_NICE)
     signal.signal(signal.SIGTERM, lambda *_: _thread.interrupt_main())
     stores = wiring.stores(order.settings)

@@ -13,6 +13,7 @@ from scantrail.detectors.rule import RuleSettings
 from scantrail.ensemble import EnsembleSettings
 from scantrail.errors import SettingsError
 from scantrail.guard import Budgets
+from scantrail.logs import Format, Level
 from scantrail.stores.cache import CacheSettings
 
 PREFIX: Final = "SCANTRAIL_"
@@ -71,6 +72,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     hsts_seconds: int = 0  #: for which browsers shall use https only; 0: they aren't told
     trusted_proxies: tuple[str, ...] = ()  #: addresses whose X-Forwarded-For is believed
     cors_origins: tuple[str, ...] = ()  #: origins that browsers may call from; none by default
+    log_format: Format = "auto"  #: json or text; auto: text on a terminal, json elsewhere
+    log_level: Level = "info"  #: what is less important isn't logged
+    metrics_open: bool = False  #: whether /metrics is answered without a key
+    otlp_endpoint: str = ""  #: URL of a collector of traces (OTLP over HTTP); empty: no traces
 
 
 def read_settings(

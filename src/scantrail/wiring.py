@@ -43,7 +43,7 @@ from scantrail.stores.trails import Trails
 from scantrail.vocabulary.events import Events, RawLog
 from scantrail.vocabulary.findings import Report
 from scantrail.vocabulary.language import ENGLISH, LANGUAGES
-from scantrail.vocabulary.protocols import Ask, Cache, Detector, Journeys
+from scantrail.vocabulary.protocols import Ask, CountingCache, Detector, Journeys
 
 #: The bundled demo chain.
 DEMO: Final = Path(str(files("scantrail") / "data" / "demo"))
@@ -231,7 +231,7 @@ def engine(settings: Settings, *, learned: bool = True) -> Engine:
         companies = _companies_at(path) if settings.sites else DEMO_COMPANIES
         thresholds = msgspec.structs.replace(thresholds, companies=companies)
     settings = msgspec.structs.replace(settings, thresholds=thresholds)
-    artifact = artifact_of(settings) if learned else None
+    artifact = remembering(artifact_of(settings), cache_of(settings)) if learned else None
     return Engine(_with_alert_score(settings, artifact), network_at(path), artifact)
 
 
@@ -250,10 +250,9 @@ def artifact_of(settings: Settings) -> Artifact | None:
 
     Raises:
         ArtifactError: The artifact can't be used.
-        SettingsError: The configured cache can't be used.
     """
     folder = artifact_folder(settings)
-    return None if folder is None else remembering(read_artifact(folder), settings)
+    return None if folder is None else read_artifact(folder)
 
 
 def artifact_folder(settings: Settings) -> Path | None:
@@ -278,18 +277,14 @@ def rollout(engine: Engine, stores: Stores) -> Rollout:
     return Rollout(stores.deployments, registry(settings), engine.try_out, folder)
 
 
-def remembering(artifact: Artifact, settings: Settings) -> Artifact:
-    """The artifact with the configured cache; one that has a cache keeps it.
-
-    Raises:
-        SettingsError: The configured cache can't be used.
-    """
-    if artifact.lstm.cache is not None:
+def remembering(artifact: Artifact | None, cache: CountingCache | None) -> Artifact | None:
+    """The artifact with a cache, which may be that of other versions, too."""
+    if artifact is None or artifact.lstm.cache is cache:
         return artifact
-    return replace(artifact, lstm=replace(artifact.lstm, cache=cache_of(settings)))
+    return replace(artifact, lstm=replace(artifact.lstm, cache=cache))
 
 
-def cache_of(settings: Settings) -> Cache | None:
+def cache_of(settings: Settings) -> CountingCache | None:
     """What keeps predictions: Redis if it is configured, else this process, if it may.
 
     Raises:

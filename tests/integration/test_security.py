@@ -13,7 +13,6 @@ from fastapi.routing import APIRoute
 from scantrail.errors import StoreError
 from scantrail.serve.auth import GuardedRoute
 from scantrail.serve.gate import now
-from scantrail.serve.hiding import hide_secrets
 from scantrail.settings import Settings
 from scantrail.stores.tables import AUDIT
 from scantrail.testing import app_in_memory
@@ -357,30 +356,32 @@ def test_no_word_of_a_request_names_a_file(app, send, tmp_path):
     assert opened == []
 
 
-def test_no_key_ever_reaches_a_log(app, send, caplog, monkeypatch):
-    factory = logging.getLogRecordFactory()
-    hide_secrets()
-    try:
-        text = key_for(app, *Scope)
+def test_no_key_and_no_item_ever_reaches_a_log(app, send, logged, monkeypatch):
+    text = key_for(app, *Scope)
+    epc = "001.8804823.1293291.010004.20250701.000000001"
+    elsewhere = "postgresql://me:hunter2@db/x"
 
-        def broken(*_):
-            raise StoreError(f"who sent {text} to postgresql://me:hunter2@db/x?")
+    def broken(*_):
+        raise StoreError(f"who sent {text} to {elsewhere}?")
 
-        monkeypatch.setattr(stores_of(app).reports, "lines", broken)
-        monkeypatch.setattr(stores_of(app).keys, "all", lambda: 1 / int(text))
-        caplog.set_level(logging.DEBUG)
-        send("GET", "/api/reports", headers=bearer(text))
-        failed = send("GET", KEYS, headers=bearer(text))
-        send("GET", f"/api/item?epc={text}", headers=bearer(text))
-        logging.getLogger("any").warning("seen %s and %s", text, "redis://:hunter2@cache/0")
-        logging.getLogger("any").warning("100%", text)
-    finally:
-        logging.setLogRecordFactory(factory)
+    def fails():
+        raise ValueError(f"{text} can't read {epc}")
+
+    monkeypatch.setattr(stores_of(app).reports, "lines", broken)
+    monkeypatch.setattr(stores_of(app).keys, "all", fails)
+    lines = logged("debug")
+    send("GET", "/api/reports", headers=bearer(text))
+    failed = send("GET", KEYS, headers=bearer(text))
+    send("GET", f"/api/item?epc={epc}", headers=bearer(text))
+    logging.getLogger("any").warning("seen %s and %s", text, "redis://:hunter2@cache/0")
+    logging.getLogger("any").warning("seen", extra={"key": text, "epc": epc})
     secret = text[16:]
+    told = str(lines())
     assert failed.status_code == 500
-    assert "request" in caplog.text
-    assert secret not in caplog.text
-    assert "hunter2" not in caplog.text
+    assert "ValueError: sk_" in told
+    assert "seen sk_" in told
+    for hidden in (secret, "hunter2", "1293291"):
+        assert hidden not in told
     assert secret not in failed.text
 
 

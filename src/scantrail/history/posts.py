@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -11,6 +11,7 @@ import polars as pl
 
 from scantrail.history.frames import below, picked, put
 from scantrail.ingest.gs1 import item_of
+from scantrail.stages import Stages
 from scantrail.stores import digests
 from scantrail.vocabulary.events import Events
 from scantrail.vocabulary.findings import Report
@@ -41,13 +42,17 @@ Word = Callable[[Report, list[Amendment]], bytes]
 
 @dataclass(frozen=True)
 class Post:
-    """A request to be judged; `asked` is its digest, for one who sends it again under a key."""
+    """A request to be judged.
+
+    `asked` is its digest, for one who sends it again under a key. `stages`: what it went through.
+    """
 
     events: Events
     label: str
     asked: bytes
     word: Word
     idempotency_key: str | None = None
+    stages: Stages = field(default_factory=Stages)
 
 
 @dataclass(frozen=True)

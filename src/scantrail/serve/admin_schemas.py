@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from scantrail.stores.audit import Outcome
 from scantrail.vocabulary.access import Scope
@@ -28,6 +28,11 @@ def _example(**values: Any) -> ConfigDict:
     return ConfigDict(json_schema_extra={"example": values}, extra="forbid")
 
 
+def _whole(value: Any) -> Any:
+    """In JSON, 24.0 is a whole number, too."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class KeyRequest(BaseModel):
     """A key to make."""
 
@@ -42,7 +47,9 @@ class KeyRequest(BaseModel):
     ]  # fmt: skip
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=10)]
     days: Annotated[
-        int | None, Field(ge=1, le=36_500, strict=True, description="Its life; none: for ever.")
+        int | None,
+        Field(ge=1, le=36_500, strict=True, description="Its life; none: for ever."),
+        BeforeValidator(_whole),
     ] = None
 
 
@@ -52,7 +59,9 @@ class RotateRequest(BaseModel):
     model_config = _example(hours=24)
 
     hours: Annotated[
-        int, Field(ge=0, le=8_760, strict=True, description="For how long the old one still opens.")
+        int,
+        Field(ge=0, le=8_760, strict=True, description="For how long the old one still opens."),
+        BeforeValidator(_whole),
     ] = 24
 
 

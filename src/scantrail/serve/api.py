@@ -24,6 +24,7 @@ from scantrail.errors import (
     StoreError,
     UnknownKey,
 )
+from scantrail.serve.account import account
 from scantrail.serve.admin import add_audit, add_keys
 from scantrail.serve.admin_models import add_models
 from scantrail.serve.auth import needs
@@ -35,12 +36,15 @@ from scantrail.serve.health import add_health
 from scantrail.serve.jobs import Retraining
 from scantrail.serve.limiting import Limits
 from scantrail.serve.models import Models
+from scantrail.serve.observing import add_metrics
 from scantrail.serve.records import RequestError
 from scantrail.serve.schemas import DetectionRequest, LegacyRequest
 from scantrail.serve.service import Service
 from scantrail.serve.shell import Shell
 from scantrail.serve.telling import add_manager, add_reports
 from scantrail.serve.tokens import Tokens
+from scantrail.serve.traces import Traces, traces
+from scantrail.serve.watch import Watch
 from scantrail.settings import OidcSettings, Settings
 from scantrail.vocabulary.access import Scope
 from scantrail.wiring import Engine, Stores, rollout, stores
@@ -77,24 +81,29 @@ def create_app(
     retraining = Retraining(settings, kept)
     service = Service(engine, kept, models)
     gate = _gate(kept, settings, open_to_all=insecure_local)
+    told = traces(settings.otlp_endpoint)
 
     app: FastAPI = FastAPIOffline(
         title="scantrail",
         summary="Which scans are suspect, how sure, why, and what to do.",
         version=version("scantrail"),
         openapi_tags=TAGS,
-        lifespan=_lifespan(service, retraining, gate, close=opened is None),
+        lifespan=_lifespan(service, retraining, gate, told, close=opened is None),
     )
-    app.state.gate = gate
+    app.state.gate, app.state.metrics = gate, service.metrics
     _add_endpoints(app, service, gate, retraining)
     _handle_errors(app)
     _wrap(app, settings, local=insecure_local)
+    app.add_middleware(Watch, metrics=service.metrics, traces=told)
     return app
 
 
 def _add_endpoints(app: FastAPI, service: Service, gate: Gate, retraining: Retraining) -> None:
     """Add each group of endpoints for callers with its scope."""
     add_health(app, service)
+    if not service.engine.settings.metrics_open:
+        app.router.route_class = needs(Scope.READ)
+    add_metrics(app, service)
     for scope, add in (
         (Scope.DETECT, add_detection),
         (Scope.READ, add_reports),
@@ -138,7 +147,7 @@ def _wrap(app: FastAPI, settings: Settings, *, local: bool) -> None:
 
 
 def _lifespan(
-    service: Service, retraining: Retraining, gate: Gate, *, close: bool
+    service: Service, retraining: Retraining, gate: Gate, told: Traces | None, *, close: bool
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """What begins and ends with the service."""
 
@@ -154,6 +163,9 @@ def _lifespan(
         await anyio.to_thread.run_sync(retraining.close)
         with suppress(StoreError):
             await anyio.to_thread.run_sync(gate.keep_uses)
+        await gate.close()
+        if told:
+            await anyio.to_thread.run_sync(told.close)
         if close:
             service.stores.close()
 
@@ -173,6 +185,7 @@ def _handle_errors(app: FastAPI) -> None:
 
 async def _stopped(_: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
+    account().refused = "rate" if error.status == 429 else "key"
     return JSONResponse({"detail": error.detail}, error.status, error.headers)
 
 
@@ -192,10 +205,12 @@ async def _unusable(_: Request, error: Exception) -> Response:
 
 async def _busy(_: Request, error: Exception) -> Response:
     assert isinstance(error, Busy)
+    account().refused = "busy"
     return JSONResponse({"detail": str(error)}, 503, {"Retry-After": str(error.seconds)})
 
 
 async def _down(_: Request, error: Exception) -> Response:
+    account().refused = "store"
     _log.error("%s", error)  # where the store is, is not the caller's business
     message = "the store can't be used at present; nothing of this request was kept, try again"
     return JSONResponse({"detail": message}, 503, {"Retry-After": str(_RETRY_SECONDS)})

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from scantrail.errors import InputError
 from scantrail.history.posts import Post
 from scantrail.serve import answers
+from scantrail.serve.account import account
 from scantrail.serve.document import PROBLEMS, body_of, told
 from scantrail.serve.legacy import judge_legacy
 from scantrail.serve.records import RequestError, faults
@@ -129,20 +130,18 @@ def _add_upload(app: FastAPI, service: Service) -> None:
         if len(content) > most:
             message = f"the file has more than {most} bytes"
             raise RequestError([{"type": "too_large", "loc": ["body"], "msg": message}], 413)
-        events = await service.run(len(content), partial(_log_of, content, service))
-        found: dict[str, int] = {}
-
-        def word(report: Any, amended: Any) -> bytes:
-            found["anomalies"] = int(report.verdicts["anomaly"].sum())
-            return service.worded(events, Wish(), report, amended)
-
+        gone = account()
+        with gone.stages("reading"):
+            events = await service.run(len(content), partial(_log_of, content, service))
+        word = partial(service.worded, events, Wish(), gone=gone)
         label = f"upload {(file.filename or 'without a name')[:80]}"
-        kept = await service.keep(Post(events, label, digest_of(content), word), Wish())
+        post = Post(events, label, digest_of(content), word, stages=gone.stages)
+        kept = await service.keep(post, Wish())
         return {
             "fileId": int(events.frame["file_id"][0]) if len(events.frame) else 1,
             "reportId": kept.report_id,
             "events": len(events.frame),
-            "anomalies": found["anomalies"],
+            "anomalies": gone.suspects,
             "rejected": len(events.rejects),
         }
 

@@ -110,6 +110,10 @@ class Gate:
         if used:
             self._stores.keys.used(used)
 
+    async def close(self) -> None:
+        """Let go of what counts calls."""
+        await self._limits.close()
+
     async def _known(self, connection: Connection) -> Caller:
         text = _credential(connection["headers"])
         if text is None:

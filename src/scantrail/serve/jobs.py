@@ -20,6 +20,7 @@ from scantrail.wiring import Stores
 _log = logging.getLogger(__name__)
 
 _ONE_THREAD: Final = ("OMP_NUM_THREADS", "POLARS_MAX_THREADS", "OPENBLAS_NUM_THREADS")
+_EXPECTED: Final = ("done", "cancelled")
 _PATIENCE: Final = 10  # seconds that a job has to stop in
 
 
@@ -32,7 +33,7 @@ class Retraining:
         self._settings, self._url = settings, stores.url
         self._running: tuple[subprocess.Popen[bytes], int] | None = None
         for job in self.jobs.bury():
-            _log.warning("job %d was interrupted", job)
+            _tell(logging.WARNING, job, "interrupted")
 
     def start(self, asked: Mapping[str, Any], actor: str) -> Job:
         """Queue a job, and start its process.
@@ -57,6 +58,7 @@ class Retraining:
         with process.stdin as pipe:  # not in arguments: the database's password is in it
             pipe.write(msgspec.json.encode({"job": job.id, "settings": settings}))
         self._running = process, job.id
+        _tell(logging.INFO, job.id, "started")
         threading.Thread(target=self._wait, args=(process, job.id), daemon=True).start()
         return job
 
@@ -76,7 +78,15 @@ class Retraining:
         """Where a job's process ends without a word, say so."""
         code = process.wait()
         try:
-            if self.jobs.end(job, "interrupted", message=f"its process ended with code {code}"):
-                _log.warning("job %d was interrupted: its process ended with code %d", job, code)
+            self.jobs.end(job, "interrupted", message=f"its process ended with code {code}")
+            ended = self.jobs.get(job)
+            level = logging.INFO if ended.state in _EXPECTED else logging.WARNING
+            _tell(level, job, ended.state, ended.message)
         except StoreError as error:
             _log.warning("what became of job %d can't be noted: %s", job, error)
+
+
+def _tell(level: int, job: int, state: str, message: str | None = None) -> None:
+    """Log what became of a job."""
+    known = {"happened": f"job_{state}", "job": job}
+    _log.log(level, "job %d: %s%s", job, state, f", {message}" if message else "", extra=known)

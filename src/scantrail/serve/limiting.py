@@ -37,7 +37,8 @@ class Limits:
         """
         self._rate, self._failures = _item("rate_limit", rate), _item("failure_limit", failures)
         self._own = FixedWindowRateLimiter(MemoryStorage())
-        self._shared = _shared(redis_url) if redis_url else None
+        self._connections = _connections(redis_url) if redis_url else None
+        self._shared = _shared(redis_url, self._connections) if redis_url else None
         self._paused_until = 0.0
 
     @property
@@ -52,6 +53,11 @@ class Limits:
     async def fail(self, address: str) -> float | None:
         """Count a call by nobody known; likewise."""
         return await self._count(self._failures, address)
+
+    async def close(self) -> None:
+        """Let go of Redis's connections; the next call makes new ones."""
+        if self._connections is not None:
+            await self._connections.aclose()
 
     async def _count(self, item: RateLimitItem | None, who: str) -> float | None:
         if item is None:
@@ -85,15 +91,23 @@ def _item(name: str, rate: str) -> RateLimitItem | None:
         ) from error
 
 
-def _shared(url: str) -> FixedWindowRateLimiter:
-    options: dict[str, Any] = {"socket_timeout": _PATIENCE, "socket_connect_timeout": _PATIENCE}
+def _connections(url: str) -> Any:
     try:
-        storage = RedisStorage(
-            f"async+{url}", implementation="redispy", key_prefix="scantrail:calls", **options
-        )
-    except Exception as error:
+        from redis.asyncio import ConnectionPool
+
+        patience = {"socket_timeout": _PATIENCE, "socket_connect_timeout": _PATIENCE}
+        return ConnectionPool.from_url(url, **patience)
+    except (ImportError, ValueError) as error:
         raise SettingsError(
             f"redis_url can't be used: {error}; expected redis://HOST:PORT/DB "
             "(pip install 'scantrail[redis]')"
         ) from error
-    return FixedWindowRateLimiter(storage)
+
+
+def _shared(url: str, connections: Any) -> FixedWindowRateLimiter:
+    options: dict[str, Any] = {"connection_pool": connections}
+    return FixedWindowRateLimiter(
+        RedisStorage(
+            f"async+{url}", implementation="redispy", key_prefix="scantrail:calls", **options
+        )
+    )

@@ -1,8 +1,9 @@
 """The artifact that serves, and how it is swapped for another while requests run.
 
 A request takes the engine once and keeps it to its end; a swap only changes which engine the next
-one takes. Each artifact has its own sessions and caches, so that versions never mix. The chain of
-deployments, in the database that all processes share, says which version it has to be.
+one takes. Each artifact has sessions of its own, and its version in the cache's keys, so that
+versions never mix. The chain of deployments, in the database that all processes share, says which
+version it has to be.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from scantrail.registry import NONE
 from scantrail.rollout import Rollout
 from scantrail.serve.memory import resident
 from scantrail.stores.deployments import Deployment
-from scantrail.wiring import Engine, remembering
+from scantrail.wiring import Engine, cache_of, remembering
 
 _log = logging.getLogger(__name__)
 
@@ -69,10 +70,12 @@ class Models:
         Raises:
             ArtifactError: Nothing is deployed, and the configured artifact can't be used.
             StoreError: The database can't be read.
+            SettingsError: The configured cache can't be used.
         """
         self.rollout, self._configured = rollout, configured
         self._rules = engine.with_artifact(None)
         self._settings = engine.settings
+        self.cache = cache_of(engine.settings)  # one for all versions: its keys name them
         self._lock = threading.RLock()  # of loading and swapping
         self._loaded: dict[str, Loaded] = {}
         self._serving: Loaded | None = None  # None: not loaded yet
@@ -91,6 +94,10 @@ class Models:
         loaded = self._serving or self._begin()
         loaded.used = time.time()
         return loaded.engine
+
+    def now(self) -> Engine:
+        """The engine that judges, as far as it is loaded; looking at it is no use of it."""
+        return self._serving.engine if self._serving else self._rules
 
     def rules(self) -> Engine:
         """An engine that knows rules only."""
@@ -128,11 +135,13 @@ class Models:
             self._watcher.start()
 
     def close(self) -> None:
-        """Watch no longer."""
+        """Watch no longer, and let go of the cache's connections."""
         self._stop.set()
         watcher, self._watcher = self._watcher, None
         if watcher is not None:
             watcher.join()
+        if self.cache is not None:
+            self.cache.close()
 
     def promote(self, version: str, actor: str, reason: str, *, pin: bool = False) -> Deployment:
         """See `Rollout.promote`; when this returns, the version serves here."""
@@ -201,7 +210,6 @@ class Models:
             self._serve(self._loaded.get(version) or
                         self._load(lambda: self.rollout.load(version)))  # fmt: skip
             self._fault = None
-            _log.info("version %s serves (%s)", version, deployed.action)
         except ScantrailError as error:
             self._degrade(f"version {version}", error)
 
@@ -212,7 +220,8 @@ class Models:
             self._serving = Loaded(NONE, self._rules.with_artifact(None, _LEARNED))
         serves = "rules alone judge" if self._serving.version == NONE else (
             f"{self._serving.version} serves on")  # fmt: skip
-        _log.error("%s should serve but can't be used, %s: %s", what, serves, error)
+        _log.error("%s should serve but can't be used, %s: %s", what, serves, error,
+                   extra={"happened": "model_unusable"})  # fmt: skip
 
     def _now(self, deployed: Deployment, artifact: Artifact | None) -> Deployment:
         self._deployed, self._fault = deployed, None
@@ -222,10 +231,10 @@ class Models:
 
     def _load(self, read: Callable[[], Artifact | None]) -> Loaded:
         before = resident()
-        artifact = read()
+        artifact = remembering(read(), self.cache)
         if artifact is None:
             return Loaded(NONE, self._rules)
-        engine = self._rules.with_artifact(remembering(artifact, self._settings))
+        engine = self._rules.with_artifact(artifact)
         return Loaded(artifact.version, engine, rss=(before, resident()))
 
     def _serve(self, loaded: Loaded) -> None:
@@ -235,6 +244,9 @@ class Models:
         if before is not None:
             before.used = time.time()
         self._loaded[loaded.version] = loaded
+        if before is not None and before.version != loaded.version:
+            _log.info("version %s serves, instead of %s", loaded.version, before.version,
+                      extra={"happened": "model_serves", "version": loaded.version})  # fmt: skip
 
     def _unload(self) -> None:
         """Let go of versions that serve no longer, and of one that nobody uses."""
@@ -244,9 +256,11 @@ class Models:
         old = [one for one in others if now - one.used > self._settings.keep_models_seconds]
         for one in {id(each): each for each in (*old, *others[: 1 - _MOST_LOADED])}.values():
             del self._loaded[one.version]
-            _log.info("version %s is unloaded", one.version)
+            _log.info("version %s is unloaded", one.version,
+                      extra={"happened": "model_unloaded", "version": one.version})  # fmt: skip
         idle = self._settings.unload_idle_minutes * 60
         if idle and serving and serving.version != NONE and now - serving.used > idle:
             self._serving = None  # the next use loads it again
             self._loaded.pop(serving.version, None)
-            _log.info("version %s is unloaded, nobody used it", serving.version)
+            _log.info("version %s is unloaded, nobody used it", serving.version,
+                      extra={"happened": "model_unloaded", "version": serving.version})  # fmt: skip

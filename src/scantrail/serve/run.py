@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import socket
 from functools import partial
@@ -11,12 +12,13 @@ import uvicorn
 from rich.console import Console
 
 from scantrail.errors import SettingsError
+from scantrail.logs import configure
 from scantrail.serve.api import create_app
 from scantrail.serve.gate import now
-from scantrail.serve.hiding import hide_secrets
 from scantrail.stores.audit import Act, Outcome
 from scantrail.wiring import DEMO, Engine, Stores, artifact_of, stores
 
+_log = logging.getLogger(__name__)
 _FIRST = "first administrator"
 
 
@@ -36,19 +38,19 @@ def serve(engine: Engine, host: str, port: int, *, insecure_local: bool = False)
     if insecure_local:
         check_local(host)
     proxies = list(engine.settings.trusted_proxies)
+    configure(engine.settings.log_format, engine.settings.log_level)
     with _listening(host, port) as bound:
         opened = stores(engine.settings)
         configured = partial(artifact_of, engine.settings)
         try:
             config = uvicorn.Config(
                 create_app(engine, opened, configured, insecure_local=insecure_local),
-                log_level="warning",
+                log_config=None,  # it logs as all else does
                 access_log=False,
                 server_header=False,
                 proxy_headers=bool(proxies),
                 forwarded_allow_ips=proxies,
             )
-            hide_secrets()
             _Server(config, opened, insecure_local=insecure_local).run(sockets=[bound])
         finally:
             opened.close()
@@ -97,6 +99,14 @@ class _Server(uvicorn.Server):
                 _banner(host, port, None)
             else:
                 _banner(host, port, _first_key(self._stores) or "$KEY")
+            known = {"happened": "service_started", "host": host, "port": port}
+            _log.info("the service listens", extra=known)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish what was accepted."""
+        _log.info("the service stops", extra={"happened": "service_stopping"})
+        await super().shutdown(sockets)
+        _log.info("the service has stopped", extra={"happened": "service_stopped"})
 
 
 def _first_key(opened: Stores) -> str | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import blake2b
-from typing import Any, Final
+from time import perf_counter_ns
+from typing import Any, Final, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -19,16 +21,21 @@ from fastapi import Request
 from scantrail.guard import Guard
 from scantrail.history.posts import Amendment, Post, Told
 from scantrail.history.taking import AT_ONCE, take, take_apart
+from scantrail.serve.account import Account, account
 from scantrail.serve.desk import Busy, Desk
 from scantrail.serve.detection import answer
 from scantrail.serve.memory import Memory
+from scantrail.serve.metrics import Metrics
 from scantrail.serve.models import Models
 from scantrail.serve.records import RequestError, read_records
+from scantrail.stages import Stages
 from scantrail.vocabulary.events import EVENTS, Events
 from scantrail.vocabulary.findings import Report
-from scantrail.vocabulary.protocols import Journeys
+from scantrail.vocabulary.protocols import Detector, Journeys
 from scantrail.wiring import Engine, Stores
 
+D = TypeVar("D", bound=Detector)
+T = TypeVar("T")
 _SMALL: Final = 16_384  # bytes; so small a body is read sooner than handed to a thread
 _AT_ONCE: Final = 2  # requests that are read, or judged apart, side by side; more wait
 _MOST_APART: Final = 100  # requests that wait for that; more are refused
@@ -57,7 +64,8 @@ class Service:
         """Put it together; the engine's artifact is not looked at, `models` gives it."""
         self.engine, self.stores, self.models = engine, stores, models
         self.limiter = anyio.CapacityLimiter(_AT_ONCE)
-        self.guard = Guard(engine.settings.budgets)
+        self.metrics = Metrics()
+        self.guard = Guard(engine.settings.budgets, self.metrics.failed)
         self.desk = Desk(
             self._take,
             at_once=AT_ONCE,
@@ -90,10 +98,13 @@ class Service:
         key = wish.idempotency_key
         if key is not None and (before := self._answered(key, digest)) is not None:
             return before
-        events, stateless = await self.run(len(body), partial(self._read, body))
+        gone = account()
+        with gone.stages("reading"):
+            events, stateless = await self.run(len(body), partial(self._read, body))
+        word = partial(self.worded, events, wish, gone=gone)
         if not len(events.frame) and not len(events.rejects):
-            return self.worded(events, wish, self._judge(wish, events.frame)[0], [])
-        post = Post(events, _label(events), digest, partial(self.worded, events, wish), key)
+            return word(self._judge(wish, gone.stages, events.frame)[0], [])
+        post = Post(events, _label(events), digest, word, key, gone.stages)
         told = await self.keep(post, wish, apart=stateless)
         return told.answer
 
@@ -103,8 +114,7 @@ class Service:
         What is to be judged otherwise than by the configured detectors enters no journey.
         """
         if apart or self._otherwise(wish):
-            judge = partial(self._judge, wish)
-            alone = partial(take_apart, self.stores.trails, post, judge, _now())
+            alone = partial(self._take_apart, post, wish)
             return await anyio.to_thread.run_sync(alone, limiter=self.limiter)
         return await self.desk.hand_in(post)
 
@@ -120,7 +130,8 @@ class Service:
         if told is not None:
             return told
         wish = Wish()
-        return self.worded(self.nothing, wish, self._judge(wish, self.nothing.frame)[0], [])
+        report, _ = self._judge(wish, Stages(), self.nothing.frame)
+        return self.worded(self.nothing, wish, report, [], gone=Account())
 
     def _read(self, body: bytes) -> tuple[Events, bool]:
         asked = read_records(body, self.engine.settings.max_records)
@@ -142,20 +153,37 @@ class Service:
         return (wish.profile or rules) != rules or (self.models.learned and not wish.ml)
 
     def _take(self, posts: Sequence[Post]) -> list[Told]:
-        return take(self.stores.trails, posts, partial(self._judge, Wish()), _now())
+        with _shared(posts) as stages:
+            judge = partial(self._judge, Wish(), stages)
+            return take(self.stores.trails, posts, judge, _now())
 
-    def _judge(self, wish: Wish, events: pl.DataFrame) -> tuple[Report, Journeys]:
+    def _take_apart(self, post: Post, wish: Wish) -> Told:
+        with _shared([post]) as stages:
+            judge = partial(self._judge, wish, stages)
+            return take_apart(self.stores.trails, post, judge, _now())
+
+    def _judge(self, wish: Wish, stages: Stages, events: pl.DataFrame) -> tuple[Report, Journeys]:
         engine = self.models.engine() if wish.ml else self.models.rules()
-        return engine.judge_journeys(events, wish.profile, ml=wish.ml, ask=self.guard)
+        ask = Asking(self.guard, stages)
+        with stages("judging"):
+            return engine.judge_journeys(events, wish.profile, ml=wish.ml, ask=ask)
 
     def worded(
-        self, events: Events, wish: Wish, report: Report, amended: Sequence[Amendment]
+        self,
+        events: Events,
+        wish: Wish,
+        report: Report,
+        amended: Sequence[Amendment],
+        *,
+        gone: Account,
     ) -> bytes:
-        """What a caller is told."""
+        """What a caller is told; the request's account is told, too."""
         settings = self.engine.settings
+        report = replace(report, rejects=events.rejects)
+        gone.found(report, len(amended))
         told = answer(
             events,
-            replace(report, rejects=events.rejects),
+            report,
             gains=(wish.profile or settings.rules) != "source",
             everything=wish.everything,
             ensemble=self.models.ensemble_of(report.versions.get("lstm")),
@@ -167,6 +195,48 @@ class Service:
         if amended:
             first["amended"] = amended
         return msgspec.json.encode(told)
+
+
+class Asking:
+    """Asks detectors, and notes how long each judged, and how long words were looked for."""
+
+    def __init__(self, guard: Guard, stages: Stages) -> None:
+        """Ask by a guard."""
+        self._guard, self._stages = guard, stages
+        self._judged = False
+
+    def __call__(
+        self, detectors: Sequence[D], work: Callable[[D], T], events: int
+    ) -> list[T | None]:
+        """See `vocabulary.protocols.Ask`: they are asked for scores first, then for words."""
+        if self._judged:
+            with self._stages("explaining"):
+                return self._guard(detectors, work, events)
+        self._judged = True
+
+        def timed(detector: D) -> T:
+            with self._stages(detector.name):
+                return work(detector)
+
+        return self._guard(detectors, timed, events)
+
+
+@contextmanager
+def _shared(posts: Sequence[Post]) -> Iterator[Stages]:
+    """What requests go through together: they wait for it, are looked up, judged and kept."""
+    stages = Stages()
+    try:
+        yield stages
+    finally:
+        end = perf_counter_ns()
+        judged = [stage for stage in stages.noted if stage.name == "judging"]
+        if judged:
+            stages.note("looking", stages.begin, judged[0].begin)
+            stages.note("keeping", judged[-1].end, end)
+        for post in posts:
+            mine = post.stages
+            mine.note("waiting", mine.noted[-1].end if mine.noted else mine.begin, stages.begin)
+            mine.noted.extend(stages.noted)
 
 
 def digest_of(body: bytes) -> bytes:

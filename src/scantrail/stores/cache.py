@@ -23,7 +23,24 @@ class CacheSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     retry_s: float = 10.0  #: seconds after which it is tried again
 
 
-class InProcess:
+class Counts:
+    """How often something was found. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        """Begin at zero."""
+        self.hits = self.misses = 0
+        self._counting = Lock()
+
+    def counted(self, found: list[bytes | None]) -> list[bytes | None]:
+        """What was found, counted."""
+        misses = found.count(None)
+        with self._counting:
+            self.hits += len(found) - misses
+            self.misses += misses
+        return found
+
+
+class InProcess(Counts):
     """A `vocabulary.protocols.Cache` of bounded size. Safe to use from several threads.
 
     >>> cache = InProcess(most_bytes=1000)
@@ -38,6 +55,7 @@ class InProcess:
         Args:
             most_bytes: What keys and values may take; the longest unused go first.
         """
+        super().__init__()
         self._most, self._bytes = most_bytes, 0
         self._kept: OrderedDict[bytes, bytes] = OrderedDict()
         self._lock = Lock()
@@ -57,7 +75,7 @@ class InProcess:
             for key, value in zip(keys, found, strict=True):
                 if value is not None:
                     self._kept.move_to_end(key)
-        return found
+        return self.counted(found)
 
     def put(self, values: Mapping[bytes, bytes]) -> None:
         """Keep values by key; one that is larger than the whole cache is not kept."""
@@ -70,6 +88,9 @@ class InProcess:
                     self._bytes += size
             while self._bytes > self._most:
                 self._bytes -= _size(*self._kept.popitem(last=False))
+
+    def close(self) -> None:
+        """Nothing to let go of."""
 
 
 def _size(key: bytes, value: bytes) -> int:

@@ -58,8 +58,9 @@ class Database:
         self._driver: Any = self.engine.dialect.loaded_dbapi
         self._away = (*_AWAY, self._driver.OperationalError, self._driver.InterfaceError)
         self._writer = threading.RLock()
-        self._writes = Breaker(_FAILURES, _RETRY_SECONDS)
-        self._reads = Breaker(_FAILURES, _RETRY_SECONDS)  # a full disk can still be read
+        self._writes = Breaker(_FAILURES, _RETRY_SECONDS, name="database writing")
+        # one of its own: a full disk can still be read
+        self._reads = Breaker(_FAILURES, _RETRY_SECONDS, name="database reading")
         try:
             with self.engine.begin() as connection:
                 _migrate(connection)

@@ -91,6 +91,12 @@ class Jobs:
         """The newest jobs, the newest first."""
         return self._read(sa.select(JOBS).order_by(JOBS.c.id.desc()).limit(most))
 
+    def counts(self) -> dict[State, int]:
+        """How many jobs are in each state; states without jobs are left out."""
+        asked = sa.select(JOBS.c.state, sa.func.count()).group_by(JOBS.c.state)
+        with self._database.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(asked)}
+
     def begin(self, job: int) -> bool:
         """Take a queued job; False where another process took it, or it was cancelled."""
         return self._change(

@@ -12,14 +12,14 @@ from redis.retry import Retry
 
 from scantrail.breaker import Breaker, State
 from scantrail.errors import SettingsError
-from scantrail.stores.cache import CacheSettings
+from scantrail.stores.cache import CacheSettings, Counts
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _HOW: Final = "expected redis://HOST:PORT/NUMBER, rediss:// or unix://"
 
 
-class Redis:
+class Redis(Counts):
     """A `vocabulary.protocols.Cache` in Redis. Safe to use from several threads.
 
     One round trip per call. After some failures in a row nobody asks for a while.
@@ -31,6 +31,7 @@ class Redis:
         Raises:
             SettingsError: The URL names no Redis.
         """
+        super().__init__()
         self._settings = settings or CacheSettings()
         seconds = self._settings.timeout_ms / 1000
         try:
@@ -43,7 +44,7 @@ class Redis:
         except ValueError as error:
             raise SettingsError(f"redis_url can't be used: {error}; {_HOW}") from error
         self._prefix = self._settings.prefix.encode()
-        self._breaker = Breaker(self._settings.failures, self._settings.retry_s)
+        self._breaker = Breaker(self._settings.failures, self._settings.retry_s, name="cache")
 
     @property
     def state(self) -> State:
@@ -55,7 +56,7 @@ class Redis:
         if not keys:
             return []
         found = self._try(lambda: self._client.mget([self._prefix + key for key in keys]))
-        return [None] * len(keys) if found is None else list(found)
+        return self.counted([None] * len(keys) if found is None else list(found))
 
     def put(self, values: Mapping[bytes, bytes]) -> None:
         """Keep values by key, if Redis can be reached."""

@@ -158,3 +158,14 @@ class Cache(Protocol):
     def put(self, values: Mapping[bytes, bytes], /) -> None:
         """Keep values by key."""
         ...
+
+
+class CountingCache(Cache, Protocol):
+    """A cache that is watched: `hits` and `misses` count keys that were looked up."""
+
+    hits: int
+    misses: int
+
+    def close(self) -> None:
+        """Let go of connections; the next call makes new ones."""
+        ...
