@@ -48,6 +48,10 @@ class Now(Collector):
     def collect(self) -> Iterator[Metric]:
         """Everything."""
         yield from self._queue()
+        yield GaugeMetricFamily(
+            "scantrail_memory_limit_bytes", "While the process takes more, little is taken on.",
+            self._service.engine.settings.max_memory_mb * 2**20,
+        )  # fmt: skip
         yield from self._models()
         yield self._breakers()
         yield from self._cache()
