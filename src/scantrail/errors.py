@@ -13,6 +13,10 @@ class InputError(ScantrailError):
     """The whole input can't be read (a single bad row is a Reject instead)."""
 
 
+class TooLargeError(InputError):
+    """An input holds more than may be taken at a time; sent in parts, it can be."""
+
+
 class SitesError(ScantrailError):
     """A site list, lane list or dwell list can't be used."""
 

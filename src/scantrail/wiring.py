@@ -40,6 +40,7 @@ from scantrail.stores.jobs import Jobs
 from scantrail.stores.keys import Keys
 from scantrail.stores.reports import Reports
 from scantrail.stores.trails import Trails
+from scantrail.vocabulary.bounds import UNBOUNDED, Bounds
 from scantrail.vocabulary.events import Events, RawLog
 from scantrail.vocabulary.findings import Report
 from scantrail.vocabulary.language import ENGLISH, LANGUAGES
@@ -497,10 +498,12 @@ def network_at(path: Path) -> Network:
     return Network(read_sites(path))
 
 
-def read_events(path: Path, settings: Settings, sites: Sites | None = None) -> Events:
-    """Read a log file of any known format."""
+def read_events(
+    path: Path, settings: Settings, sites: Sites | None = None, bounds: Bounds = UNBOUNDED
+) -> Events:
+    """Read a log file of any known format, which may hold so much."""
     zones = (sites or no_sites()).zones
-    return standardise(read_log(path), zone=settings.zone, site_zones=zones)
+    return standardise(read_log(path, bounds=bounds), zone=settings.zone, site_zones=zones)
 
 
 def companies_of(events: pl.DataFrame) -> tuple[str, ...]:

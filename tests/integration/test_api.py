@@ -201,7 +201,47 @@ def test_an_upload_over_the_limit_is_refused(call):
     small = call(app_in_memory(engine(Settings(max_body_bytes=2000))))
     answer = small("POST", "/api/manager/upload", files={"file": ("log.csv", b"x" * 2001)})
     assert answer.status_code == 413
-    assert answer.json()["detail"][0]["msg"] == "the file has more than 2000 bytes"
+    message = "the body has more than 2000 bytes; send fewer records at a time"
+    assert answer.json()["detail"] == [{"type": "too_large", "loc": ["body"], "msg": message}]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            b"epc_code,event_time\n" + b"X,2025-07-01 10:00:00\n" * 11,
+            "upload has 11 records; at most 10 are taken at a time, so send it in parts",
+        ),
+        (
+            gzip.compress(b"x" * 10**7),
+            "upload unpacks to more than 20,000 bytes, which are the most that are taken at a "
+            "time; send it in parts",
+        ),
+    ],
+)
+def test_an_upload_of_too_much_is_refused_however_small_it_is_packed(call, content, message):
+    small = call(app_in_memory(engine(Settings(max_body_bytes=20_000, max_records=10))))
+    answer = small("POST", "/api/manager/upload", files={"file": ("log.csv", content)})
+    assert answer.status_code == 413
+    assert answer.json()["detail"] == [
+        {"type": "too_large", "loc": ["body", "file"], "msg": message}
+    ]
+
+
+def test_no_body_is_read_beyond_the_limit_whoever_reads_it(call):
+    small = call(app_in_memory(engine(Settings(max_body_bytes=2000))))
+    read = 0
+
+    async def endless():
+        nonlocal read
+        while read < 100_000:
+            read += 1000
+            yield b" " * 1000
+
+    headers = {"Content-Type": "application/json"}
+    answer = small("POST", "/api/admin/keys", content=endless(), headers=headers)
+    assert answer.status_code == 413
+    assert read == 3000
 
 
 def test_browsers_may_call_from_the_origins_that_are_set(call):

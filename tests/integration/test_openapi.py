@@ -9,8 +9,10 @@ from hypothesis import settings
 from jsonschema_rs import validator_for
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from scantrail.serve.gate import now
 from scantrail.settings import Settings
 from scantrail.testing import app_in_memory
+from scantrail.vocabulary.access import Scope
 from scantrail.wiring import DEMO, engine
 
 APP = app_in_memory(engine(Settings()))
@@ -20,6 +22,12 @@ schema.app = APP
 # the other names of detection run the same function
 schema = schema.exclude(path_regex="/(svm|lstm|export-and-analyze-async)$")
 schema = schema.exclude(path="/api/manager/upload")
+# it asks without keys, and with wrong ones, more often than strangers may
+KEYED = app_in_memory(engine(Settings(failure_limit="none")), insecure_local=False)
+keyed = schemathesis.openapi.from_dict(KEYED.openapi())
+keyed.app = KEYED
+keyed = keyed.exclude(path_regex="/(svm|lstm|export-and-analyze-async)$")
+keyed = keyed.exclude(path="/api/manager/upload")
 uploads = schemathesis.openapi.from_dict(DOCUMENT).include(path="/api/manager/upload")
 uploads.app = APP
 
@@ -39,6 +47,20 @@ def history(send):
 @settings(max_examples=5, deadline=None, derandomize=True, database=None)
 def test_whatever_is_asked_the_answer_is_as_described(case, history):
     case.call_and_validate(base_url="http://localhost")
+
+
+@pytest.fixture(scope="module")
+def key():
+    """What opens everything."""
+    made = KEYED.state.gate._stores.keys.create("tester", list(Scope), now())
+    return {"Authorization": f"Bearer {made.text}"}
+
+
+@keyed.parametrize()
+@settings(max_examples=5, deadline=None, derandomize=True, database=None)
+def test_with_keys_the_answer_is_as_described_too(case, key):
+    """A caller with a key is answered as described, and one without is refused."""
+    case.call_and_validate(base_url="http://localhost", headers=key)
 
 
 @uploads.parametrize()

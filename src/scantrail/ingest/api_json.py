@@ -10,6 +10,7 @@ import polars as pl
 
 from scantrail.errors import InputError
 from scantrail.ingest.files import to_utf8
+from scantrail.vocabulary.bounds import UNBOUNDED, Bounds
 from scantrail.vocabulary.events import RAW, REJECTS, RawLog
 
 _SPELLINGS: Final = {"eventId": "event_id", "epcCode": "epc_code", "eventTime": "event_time",
@@ -17,14 +18,17 @@ _SPELLINGS: Final = {"eventId": "event_id", "epcCode": "epc_code", "eventTime": 
 _FIELDS: Final = tuple(name for name in RAW.names() if name != "line")
 
 
-def read_api_json(data: bytes, source: str) -> RawLog:
+def read_api_json(data: bytes, source: str, bounds: Bounds = UNBOUNDED) -> RawLog:
     """Read records; `line` is a record's index, from 0.
 
     Raises:
         InputError: Not JSON, or no list of records in it.
+        TooLargeError: There are more records than may be.
     """
     rows, rejects = [], []
-    for index, record in enumerate(_records(to_utf8(data, source), source)):
+    records = _records(to_utf8(data, source), source, bounds)
+    bounds.check_records(len(records), source)
+    for index, record in enumerate(records):
         if isinstance(record, dict):
             rows.append((index, *_cells(record)))
         else:
@@ -35,10 +39,11 @@ def read_api_json(data: bytes, source: str) -> RawLog:
     return RawLog(frame, pl.DataFrame(rejects, schema=REJECTS), source)
 
 
-def _records(data: bytes, source: str) -> list[Any]:
+def _records(data: bytes, source: str, bounds: Bounds) -> list[Any]:
     try:
         found = msgspec.json.decode(data)
     except msgspec.DecodeError as error:
+        bounds.check_records(data.count(b"\n"), source)
         return _lines(data, source, error)
     except RecursionError as error:
         raise InputError(f"{source} is nested too deeply to be a list of records") from error

@@ -12,6 +12,7 @@ from scantrail.ingest.api_json import read_api_json
 from scantrail.ingest.epcis import read_epcis_json, read_epcis_xml
 from scantrail.ingest.files import is_utf16, read_bytes, read_head
 from scantrail.ingest.tabular import read_delimited, read_parquet
+from scantrail.vocabulary.bounds import UNBOUNDED, Bounds
 from scantrail.vocabulary.events import RawLog
 from scantrail.vocabulary.protocols import Reader
 
@@ -21,8 +22,8 @@ _EPCIS: Final = re.compile(
 )
 
 
-def _of_bytes(read: Callable[[bytes, str], RawLog]) -> Reader:
-    return lambda path: read(read_bytes(path), path.name)
+def _of_bytes(read: Callable[[bytes, str, Bounds], RawLog]) -> Reader:
+    return lambda path, bounds=UNBOUNDED: read(read_bytes(path, bounds), path.name, bounds)
 
 
 READERS: Final[dict[str, Reader]] = {
@@ -53,17 +54,19 @@ def format_of(path: Path) -> str:
     return "csv"
 
 
-def read_log(path: Path, file_format: str | None = None) -> RawLog:
+def read_log(path: Path, file_format: str | None = None, bounds: Bounds = UNBOUNDED) -> RawLog:
     """Read a log in any known format.
 
     Args:
         path: The file; gzip is unpacked.
         file_format: A key of `READERS`; told from the content if None.
+        bounds: What it may hold.
 
     Raises:
         InputError: The file can't be read as that format.
+        TooLargeError: It holds more than may be.
     """
     name = file_format or format_of(path)
     if name not in READERS:
         raise InputError(f"'{name}' is no format; expected one of {', '.join(READERS)}")
-    return READERS[name](path)
+    return READERS[name](path, bounds)

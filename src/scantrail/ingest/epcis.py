@@ -23,6 +23,7 @@ from scantrail.ingest.epcis_packing import Packing
 from scantrail.ingest.epcis_time import event_time, instant_of
 from scantrail.ingest.epcis_xml import xml_events
 from scantrail.ingest.gs1 import parse_gs1
+from scantrail.vocabulary.bounds import UNBOUNDED, Bounds
 from scantrail.vocabulary.events import RAW, REJECTS, Flag, RawLog
 
 #: A document may not unfold into more scans than this: a small file that names one full pallet
@@ -35,12 +36,13 @@ _PACKING_KINDS: Final = frozenset({"AggregationEvent", "AssociationEvent"})
 _FRAME: Final = pl.Schema({**RAW, "flags": pl.UInt16()})
 
 
-def read_epcis_json(data: bytes, source: str) -> RawLog:
+def read_epcis_json(data: bytes, source: str, bounds: Bounds = UNBOUNDED) -> RawLog:
     """Read an EPCIS 2.0 JSON or JSON-LD document.
 
     Args:
         data: An EPCISDocument, an EPCISQueryDocument, a list of events, or one event.
         source: Its name, for messages and Rejects.
+        bounds: How many events, and scans of single items, it may hold.
 
     Returns:
         `frame`: the `RAW` columns and `flags` (UInt16), one row per event and item, in document
@@ -50,6 +52,7 @@ def read_epcis_json(data: bytes, source: str) -> RawLog:
 
     Raises:
         InputError: The document as a whole can't be read.
+        TooLargeError: It holds more than may be.
 
     >>> log = read_epcis_json(b'''{"type": "ObjectEvent", "action": "OBSERVE",
     ...     "eventTime": "2024-05-01T10:00:00Z", "eventTimeZoneOffset": "+02:00",
@@ -58,15 +61,16 @@ def read_epcis_json(data: bytes, source: str) -> RawLog:
     (0, 'Outbound', '2024-05-01T12:00:00+02:00')
     """
     entries, odd = json_events(data, source)
-    return _Document(source).read(entries, odd=odd)
+    return _Document(source, bounds).read(entries, odd=odd)
 
 
-def read_epcis_xml(data: bytes, source: str) -> RawLog:
+def read_epcis_xml(data: bytes, source: str, bounds: Bounds = UNBOUNDED) -> RawLog:
     """Read an EPCIS XML document of version 1.0 to 2.0.
 
     Args:
         data: A document or query result in any encoding that XML can declare.
         source: Its name, for messages and Rejects.
+        bounds: As `read_epcis_json`.
 
     Returns:
         As `read_epcis_json`; the same events give the same rows.
@@ -75,7 +79,7 @@ def read_epcis_xml(data: bytes, source: str) -> RawLog:
         InputError: The document as a whole can't be read, or has a DOCTYPE with declarations.
     """
     entries, odd = xml_events(data, source)
-    return _Document(source).read(entries, odd=odd)
+    return _Document(source, bounds).read(entries, odd=odd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +94,15 @@ class _Scan:
 class _Document:
     """One document on its way to rows and Rejects."""
 
-    def __init__(self, source: str) -> None:
-        self._source = source
+    def __init__(self, source: str, bounds: Bounds) -> None:
+        self._source, self._bounds = source, bounds
         self._rejects: list[tuple[Any, ...]] = []
         self._columns: dict[str, list[Any]] = {name: [] for name in _FRAME}
         self._packing = Packing()
         self._count = 0
 
     def read(self, entries: list[Any], *, odd: bool) -> RawLog:
+        self._bounds.check_records(len(entries), self._source)
         events = self._events(entries, odd=odd)
         if _spelled_differently(events):
             self._packing = Packing(same=lambda code: parse_gs1(code).canonical or code)
@@ -146,6 +151,7 @@ class _Document:
             else:
                 scans[event.index] = before
             self._count += len(before)
+            self._bounds.check_records(self._count, self._source)
             if self._count > MAX_SCANS:
                 raise InputError(
                     f"{self._source}: unfolds into more than {MAX_SCANS:,} scans of single items. "

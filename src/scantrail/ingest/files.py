@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterator
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
@@ -12,6 +13,7 @@ from typing import Final, NamedTuple, NoReturn
 import numpy as np
 
 from scantrail.errors import InputError
+from scantrail.vocabulary.bounds import UNBOUNDED, Bounds
 
 _HEAD: Final = 1 << 16
 _CHUNK: Final = 1 << 18  # fits the processor's cache
@@ -80,15 +82,24 @@ def is_utf16(head: bytes) -> bool:
     return head.startswith(_BOMS_16)
 
 
-def read_bytes(path: Path) -> bytes:
-    """The whole file, unpacked if gzip."""
+def read_bytes(path: Path, bounds: Bounds = UNBOUNDED) -> bytes:
+    """The whole file, unpacked if gzip.
+
+    Raises:
+        TooLargeError: It unpacks to more than may be; no more than that was unpacked.
+    """
     try:
         data = path.read_bytes()
-        return gzip.decompress(data) if is_gzip(data) else data
+        if not is_gzip(data):
+            return data
+        with gzip.GzipFile(fileobj=BytesIO(data)) as packed:
+            unpacked = packed.read(-1 if bounds == UNBOUNDED else bounds.size + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         _damaged(path, error)
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}") from error
+    bounds.check_size(len(unpacked), path.name)
+    return unpacked
 
 
 def to_utf8(data: bytes, where: str) -> bytes:

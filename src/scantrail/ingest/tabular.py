@@ -20,7 +20,9 @@ from scantrail.ingest.files import (
     to_text,
     to_utf8,
 )
+from scantrail.ingest.parquet_size import size_of
 from scantrail.ingest.records import Record, sort_out
+from scantrail.vocabulary.bounds import UNBOUNDED, Bounds
 from scantrail.vocabulary.events import RAW, REJECTS, RawLog, empty_rejects
 
 _DELIMITERS: Final = "\t,;|"
@@ -39,7 +41,7 @@ class _Layout(NamedTuple):
     on_line: int  #: 0-based; blank lines may stand before it
 
 
-def read_delimited(path: Path) -> RawLog:
+def read_delimited(path: Path, bounds: Bounds = UNBOUNDED) -> RawLog:
     """Read a delimited text log.
 
     The fast way is Polars' reader. Where it can't vouch that every line became one row (ragged
@@ -47,9 +49,13 @@ def read_delimited(path: Path) -> RawLog:
 
     Raises:
         InputError: Not a readable text file, or it lacks `epc_code` or `event_time`.
+        TooLargeError: It holds more than may be.
     """
     head = read_head(path)
-    data = None if _is_plain(path, head) else _whole(path)
+    data = None if _is_plain(path, head) else _whole(path, bounds)
+    if bounds != UNBOUNDED:
+        lines = count_marks(path if data is None else data, ",").lines
+        bounds.check_records(lines - 1, path.name)
     layout = _layout(head if data is None else data, path)
     frame = _read_fast(path if data is None else data, layout)
     if frame is None:
@@ -71,9 +77,9 @@ def _is_plain(path: Path, head: bytes) -> bool:
     return b"\n" in head and not packed and not is_utf16(head)
 
 
-def _whole(path: Path) -> bytes:
+def _whole(path: Path, bounds: Bounds) -> bytes:
     """The file, unpacked, with line feeds; UTF-16 as UTF-8."""
-    data = read_bytes(path)
+    data = read_bytes(path, bounds)
     if is_utf16(data):
         data = to_utf8(data, path.name)
     return data if b"\n" in data else data.replace(b"\r", b"\n")
@@ -211,13 +217,18 @@ def _reject(record: Record, name: str) -> dict[str, object]:
     }
 
 
-def read_parquet(path: Path) -> RawLog:
+def read_parquet(path: Path, bounds: Bounds = UNBOUNDED) -> RawLog:
     """Read a Parquet log with the same columns; times may be timestamps or text.
 
     Raises:
         InputError: Damaged, or without `epc_code` or `event_time`, or a column is no plain value.
+        TooLargeError: It holds more than may be.
     """
     read_head(path)
+    if bounds != UNBOUNDED:
+        holds = size_of(path.read_bytes(), path.name)
+        bounds.check_records(holds.rows, path.name)
+        bounds.check_size(holds.size, path.name)
     try:
         with path.open("rb") as file:  # a path would be taken as a pattern
             header = list(pl.read_parquet_schema(file))
@@ -228,6 +239,8 @@ def read_parquet(path: Path) -> RawLog:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path} is a damaged Parquet file: {reason}; write it again") from error
     texts = [_text(frame[header[place]], name, path) for name, place in columns.items()]
+    long = [int(text.str.len_bytes().sum()) for text in texts if text.dtype == pl.String]
+    bounds.check_size(sum(long), path.name)  # a value may be stored once and stand in every row
     return RawLog(pl.DataFrame(texts).with_row_index("line"), source=path.name)
 
 

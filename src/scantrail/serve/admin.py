@@ -14,7 +14,7 @@ from scantrail.serve.admin_schemas import (
     RotateRequest,
 )
 from scantrail.serve.auth import note
-from scantrail.serve.document import told
+from scantrail.serve.document import REFUSALS, told
 from scantrail.serve.gate import Gate, now
 from scantrail.serve.schemas import Problem
 from scantrail.serve.service import Service
@@ -104,6 +104,7 @@ def new_key_line(made: NewKey) -> dict[str, Any]:
 
 def _made(summary: str) -> dict[str, Any]:
     about = told(NewKeyLine, summary, "admin")
+    about["responses"][400] = REFUSALS[400]
     about["responses"][201] = about["responses"].pop(200)
     return about
 

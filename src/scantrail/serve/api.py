@@ -28,6 +28,7 @@ from scantrail.serve.account import account
 from scantrail.serve.admin import add_audit, add_keys
 from scantrail.serve.admin_models import add_models
 from scantrail.serve.auth import needs
+from scantrail.serve.bodies import Bodies
 from scantrail.serve.desk import Busy
 from scantrail.serve.detecting import add_detection
 from scantrail.serve.document import TAGS, describe
@@ -134,7 +135,8 @@ async def _keep_uses(gate: Gate) -> None:
 
 
 def _wrap(app: FastAPI, settings: Settings, *, local: bool) -> None:
-    """Put around it what looks after browsers."""
+    """Put around it what bounds bodies, and what looks after browsers."""
+    app.add_middleware(Bodies, most=settings.max_body_bytes)
     origins = settings.cors_origins
     if origins:
         app.add_middleware(

@@ -11,7 +11,7 @@ import msgspec
 from fastapi import FastAPI, File, Header, Query, Request, Response, UploadFile
 from pydantic import ValidationError
 
-from scantrail.errors import InputError
+from scantrail.errors import InputError, TooLargeError
 from scantrail.history.posts import Post
 from scantrail.serve import answers
 from scantrail.serve.account import account
@@ -25,6 +25,7 @@ from scantrail.serve.schemas import (
     LegacyRequest,
 )
 from scantrail.serve.service import Service, Wish, digest_of
+from scantrail.vocabulary.bounds import Bounds
 from scantrail.vocabulary.events import Events
 from scantrail.wiring import read_events
 
@@ -125,11 +126,8 @@ def _add_upload(app: FastAPI, service: Service) -> None:
         file: Annotated[UploadFile, File(description="A scan log: CSV, TSV, JSON …")],
     ) -> Any:
         """Judge an uploaded log file; the answer names its report."""
-        most = service.engine.settings.max_body_bytes
-        content = await file.read(most + 1)
-        if len(content) > most:
-            message = f"the file has more than {most} bytes"
-            raise RequestError([{"type": "too_large", "loc": ["body"], "msg": message}], 413)
+        service.admit()
+        content = await file.read()
         gone = account()
         with gone.stages("reading"):
             events = await service.run(len(content), partial(_log_of, content, service))
@@ -148,10 +146,15 @@ def _add_upload(app: FastAPI, service: Service) -> None:
 
 def _log_of(content: bytes, service: Service) -> Events:
     """The events of an uploaded log; where it was put meanwhile is nobody's business."""
+    settings = service.engine.settings
+    bounds = Bounds(settings.max_body_bytes, settings.max_records)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "upload"
         path.write_bytes(content)
         try:
-            return read_events(path, service.engine.settings, service.engine.network.sites)
+            return read_events(path, settings, service.engine.network.sites, bounds)
+        except TooLargeError as error:
+            fault = {"type": "too_large", "loc": ["body", "file"], "msg": str(error)}
+            raise RequestError([fault], 413) from error
         except InputError as error:
             raise InputError(str(error).replace(str(path), path.name)) from error

@@ -21,7 +21,6 @@ _DOWN: Final[dict[int | str, dict[str, Any]]] = {
 PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     **_DOWN,
     409: {"model": Problem, "description": "The `Idempotency-Key` was used for another request."},
-    413: {"model": Problem, "description": "The body is too large, or has too many records."},
     422: {"model": Problem, "description": "The body can't be used; every fault is listed."},
 }
 #: Why a change of what judges is refused.
@@ -99,6 +98,8 @@ def _say_who(operation: dict[str, Any], needed: str, *, open_to_all: bool) -> No
             "401": "No key, or one that is unknown, expired or revoked.",
             "403": f"The key lacks the scope `{needed}`.",
         }
+    if "requestBody" in operation:
+        said["413"] = "The body is too large, or has too many records."
     for status, why in said.items():
         content = {"application/json": _PROBLEM}
         operation["responses"][status] = {"description": why, "content": content}

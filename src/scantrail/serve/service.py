@@ -75,19 +75,16 @@ class Service:
         self.nothing = Events(EVENTS.to_frame(), source="request")
 
     async def body(self, request: Request) -> bytes:
-        """The request's body, refused as soon as it is too large or nobody could judge it."""
-        self._admit()
-        most = self.engine.settings.max_body_bytes
-        chunks, size = [], 0
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > most:
-                message = f"the body has more than {most} bytes; send fewer records at a time"
-                raise RequestError([{"type": "too_large", "loc": ["body"], "msg": message}], 413)
-            chunks.append(chunk)
-        return b"".join(chunks)
+        """The request's body, refused at once if nobody could judge it."""
+        self.admit()
+        return await request.body()
 
-    def _admit(self) -> None:
+    def admit(self) -> None:
+        """Refuse a request that nobody could judge now.
+
+        Raises:
+            Busy: Too much is waiting.
+        """
         self.desk.check()
         if self.limiter.statistics().tasks_waiting >= _MOST_APART:
             raise Busy(_APART_SECONDS, "too many requests are waiting to be read")

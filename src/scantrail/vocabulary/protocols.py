@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from scantrail.vocabulary.bounds import UNBOUNDED, Bounds
 from scantrail.vocabulary.events import RawLog
 from scantrail.vocabulary.findings import Cause
 from scantrail.vocabulary.language import ENGLISH, Language
@@ -102,8 +103,11 @@ class Told(NamedTuple):
 class Reader(Protocol):
     """Reads one input format."""
 
-    def __call__(self, path: Path, /) -> RawLog:
-        """Read a file; InputError if it can't be read at all, Rejects for rows that can't."""
+    def __call__(self, path: Path, bounds: Bounds = UNBOUNDED, /) -> RawLog:
+        """Read a file; InputError if it can't be read at all, Rejects for rows that can't.
+
+        What holds more than it may is refused with TooLargeError, before it takes memory.
+        """
         ...
 
 
