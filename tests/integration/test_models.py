@@ -10,6 +10,7 @@ import threading
 import time
 from itertools import count
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -162,11 +163,14 @@ class Server:
     def __init__(self, database_url, models, **more):
         env = os.environ | {"SCANTRAIL_DATABASE_URL": database_url, "OMP_NUM_THREADS": "1",
                             "SCANTRAIL_MODELS": str(models), **more}  # fmt: skip
+        self._log = models.parent / f"{uuid4().hex}.log"
+        log = self._log.open("w")
         self.process = subprocess.Popen(
             [sys.executable, "-c", "from scantrail.cli import main; main()", "serve", "--port",
              "0", "--insecure-local"],
-            env=env, stdout=subprocess.PIPE, text=True,
+            env=env, stdout=subprocess.PIPE, stderr=log, text=True,
         )  # fmt: skip
+        log.close()
         line = self.process.stdout.readline()
         url = re.search(r"http://[\d.:]+", line)
         assert url, line
@@ -177,6 +181,12 @@ class Server:
 
     def get(self, path):
         return self.client.get(path).json()
+
+    def happened(self, beginning):
+        """What the log says has happened, of a kind."""
+        lines = self._log.read_text("utf-8").splitlines()
+        named = [json.loads(line).get("happened", "") for line in lines]
+        return [name for name in named if name.startswith(beginning)]
 
     def stop(self, number=signal.SIGTERM):
         self.client.close()
@@ -247,6 +257,7 @@ def test_two_processes_on_one_database_follow_each_other_under_load(
             server.stop()
     assert load.failed == []
     assert len(load.versions) > 10
+    assert all(len(server.happened("model_serves")) >= 6 for server in servers)
     assert all(len(each) == 1 for each in load.versions)  # no answer mixes versions
     assert {version for each in load.versions for version in each} >= {DEMO, new}
     started = Server(database_url, models)
@@ -346,6 +357,12 @@ def test_jobs_fail_are_cancelled_and_interrupted_with_a_reason(tmp_path, simulat
     assert wait_for(server, cancelled, "cancelled", "done")["state"] == "cancelled"
     interrupted = server.post(f"{ADMIN}/retrain", json=start).json()["id"]
     wait_for(server, interrupted, "running")
+    ended = ["job_cancelled", "job_failed", "job_failed"]  # told when their processes are gone
+    for _ in range(100):
+        if len(server.happened("job_")) == 7:
+            break
+        time.sleep(0.1)
+    assert sorted(server.happened("job_")) == [*ended, *["job_started"] * 4]
     server.stop()
     server = Server(url, tmp_path / "models", **more)
     told = server.get(f"{ADMIN}/jobs/{interrupted}")

@@ -66,6 +66,25 @@ def test_a_trial_of_which_nothing_is_heard_blocks_nobody_for_ever():
     assert breaker.allows()
 
 
+def test_what_has_a_name_is_logged_when_that_changes_and_only_then(logged):
+    lines = logged("info")
+    clock = Clock()
+    breaker = Breaker(2, 10, clock, name="svm")
+    breaker.succeeded()
+    for _ in range(3):
+        breaker.failed()
+    clock.now += 11
+    assert breaker.allows()
+    breaker.failed()
+    breaker.succeeded()
+    breaker.succeeded()
+    told = [(line["level"], line["happened"], line["breaker"], line["message"]) for line in lines()]
+    assert told == [
+        ("warning", "breaker_open", "svm", "svm keeps failing and is left alone"),
+        ("info", "breaker_closed", "svm", "svm works again"),
+    ]
+
+
 def test_failures_beyond_the_last_keep_it_closed_to_all():
     clock = Clock()
     breaker = opened(clock)

@@ -44,6 +44,26 @@ def test_each_caller_has_a_share_of_his_own(shared, request):
         assert await limits.fail(one) is None  # counted apart
         assert await limits.fail(one) > 0
         assert not limits.alone
+        await limits.close()
+
+    asyncio.run(go())
+
+
+def test_closing_lets_go_of_redis_and_calls_after_it_are_counted_on(redis_url):
+    name, caller = uuid.uuid4().hex, uuid.uuid4().hex
+
+    def connections():
+        known = redis.Redis.from_url(URL).client_list()
+        return [each for each in known if each["name"] == name]
+
+    async def go():
+        limits = Limits("2/minute", "1/minute", f"{redis_url}?client_name={name}")
+        assert await hits(limits, caller, 2) == [None, None]
+        assert connections()
+        await limits.close()
+        assert not connections()
+        assert await limits.hit(caller) > 0
+        await limits.close()
 
     asyncio.run(go())
 
@@ -55,13 +75,12 @@ def test_processes_count_together_by_redis(redis_url):
         first, second = (Limits("2/minute", "1/minute", redis_url) for _ in range(2))
         assert await hits(first, caller, 2) == [None, None]
         assert await second.hit(caller) > 0
+        await first.close()
+        await second.close()
 
     asyncio.run(go())
 
 
-@pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)  # the loop ends first
 @pytest.mark.parametrize("how", ["refuses", "hangs"])
 def test_a_redis_that_is_gone_costs_no_answer(how, caplog):
     with socket.socket() as server:
@@ -78,6 +97,7 @@ def test_a_redis_that_is_gone_costs_no_answer(how, caplog):
             assert told[:2] == [None, None]
             assert told[2] > 0  # counted here meanwhile
             assert limits.alone
+            await limits.close()
 
         asyncio.run(go())
     [line] = caplog.messages  # said once
