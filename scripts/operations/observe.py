@@ -2,9 +2,9 @@
 
     python scripts/operations/observe.py [--seconds 60]
 
-Needs `prometheus` (apt-get install --no-install-recommends prometheus). Everything runs on 127.0.0.1
-and in a folder that is removed at the end. Ends with 1 if a panel stays empty, or a rule can't be
-evaluated.
+Needs `prometheus` (apt-get install --no-install-recommends prometheus). Everything runs on
+127.0.0.1 and in a folder that is removed at the end. Ends with 1 if a panel stays empty, or a rule
+can't be evaluated.
 """
 
 from __future__ import annotations
