@@ -5,7 +5,7 @@ Whoever has more to measure registers it on `Metrics.registry`, under `scantrail
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from typing import Final, get_args
 
@@ -45,48 +45,48 @@ class Metrics:
         ProcessCollector(registry=own)
         PlatformCollector(registry=own)
         Info("scantrail_build", "What runs.", registry=own).info({"version": version("scantrail")})
-        self.running = Gauge(
-            "scantrail_requests_in_progress", "Requests that are being answered.", registry=own
-        )
-        self._requests = Counter(
-            "scantrail_requests", "Requests that were answered.",
-            ["method", "route", "status"], registry=own,
-        )  # fmt: skip
-        self._took = Histogram(
-            "scantrail_request_duration_seconds", "From a request's head to its answer's end.",
-            ["method", "route"], buckets=_SECONDS, registry=own,
-        )  # fmt: skip
-        self._stage = Histogram(
-            "scantrail_stage_duration_seconds", "How long a request was in a stage.",
-            ["stage"], buckets=_SECONDS, registry=own,
-        )  # fmt: skip
-        self._refused = Counter(
-            "scantrail_refused", "Requests that were turned away.", ["reason"], registry=own
-        )
-        self._verdicts = Counter(
-            "scantrail_verdicts", "Verdicts that callers were told.",
-            ["kind", "suspect"], registry=own,
-        )  # fmt: skip
-        self._rejected = Counter(
-            "scantrail_rejected_records", "Records that could not be judged.", registry=own
-        )
-        self._amended = Counter(
-            "scantrail_amendments", "Earlier verdicts that late scans changed.", registry=own
-        )
-        self._degraded = Counter(
-            "scantrail_degraded_answers", "Answers that lack a detector.", ["detector"],
-            registry=own,
-        )  # fmt: skip
-        self._failures = Counter(
-            "scantrail_detector_failures", "Calls of a detector without an answer.",
-            ["detector", "outcome"], registry=own,
-        )  # fmt: skip
+        self._of_requests()
+        self._of_judging()
         # looking a child up by its labels takes longer than counting
         self._requests_of = cache(self._requests.labels)
         self._took_of = cache(self._took.labels)
         self._stage_of = cache(self._stage.labels)
         self._verdicts_of = cache(self._verdicts.labels)
         self._begin()
+
+    def _of_requests(self) -> None:
+        count = partial(Counter, registry=self.registry)
+        time = partial(Histogram, registry=self.registry, buckets=_SECONDS)
+        self.running = Gauge(
+            "scantrail_requests_in_progress", "Requests that are being answered.",
+            registry=self.registry,
+        )  # fmt: skip
+        self._requests = count(
+            "scantrail_requests", "Requests that were answered.", ["method", "route", "status"]
+        )
+        self._took = time(
+            "scantrail_request_duration_seconds", "From a request's head to its answer's end.",
+            ["method", "route"],
+        )  # fmt: skip
+        self._stage = time(
+            "scantrail_stage_duration_seconds", "How long a request was in a stage.", ["stage"]
+        )
+        self._refused = count("scantrail_refused", "Requests that were turned away.", ["reason"])
+
+    def _of_judging(self) -> None:
+        count = partial(Counter, registry=self.registry)
+        self._verdicts = count(
+            "scantrail_verdicts", "Verdicts that callers were told.", ["kind", "suspect"]
+        )
+        self._rejected = count("scantrail_rejected_records", "Records that could not be judged.")
+        self._amended = count("scantrail_amendments", "Earlier verdicts that late scans changed.")
+        self._degraded = count(
+            "scantrail_degraded_answers", "Answers that lack a detector.", ["detector"]
+        )
+        self._failures = count(
+            "scantrail_detector_failures", "Calls of a detector without an answer.",
+            ["detector", "outcome"],
+        )  # fmt: skip
 
     def _begin(self) -> None:
         """Name what may come: only what was seen at zero can be seen to rise."""
