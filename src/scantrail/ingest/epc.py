@@ -112,8 +112,8 @@ def kinds_of(codes: pl.Series) -> tuple[list[Code], npt.NDArray[np.int64]]:
         One code of each kind, and for each of `codes` its place among them, (n,) int64.
 
     >>> item = "001.8804823.1293291.010004.20250701.00000000"
-    >>> kinds, at = kinds_of(pl.Series([*(f"{item}{i % 9}" for i in range(100)), "?"]))
-    >>> len(kinds), at[[0, 100]].tolist(), kinds[0].company, kinds[1].reason
+    >>> kinds, at = kinds_of(pl.Series([*(f"{item}{i % 9}" for i in range(1000)), "?"]))
+    >>> len(kinds), at[[0, 1000]].tolist(), kinds[0].company, kinds[1].reason
     (2, [0, 1], '8804823', 'has 1 part separated by dots, expected 6')
     """
     if len(codes) <= _FEW:

@@ -17,6 +17,7 @@ _INTEGER_COLUMNS: Final = {
 }
 _NULL: Final = {name: pl.Series(name, [None], dtype) for name, dtype in RAW.items()}
 _WHOLE: Final = r"^\s*[+-]?[0-9]{1,18}(\.0+)?\s*$"
+_NUL: Final = "\0"
 _SHOWN: Final = 80  # characters of a bad value that a Reject repeats
 
 
@@ -58,14 +59,20 @@ def _typed(frame: pl.DataFrame, flags: pl.Series, file_id: int) -> pl.DataFrame:
 
 
 def _complete(frame: pl.DataFrame) -> pl.DataFrame:
-    """Only known columns, numbered rows; absent columns and empty cells are null."""
+    """Only known columns, numbered rows; absent columns and empty cells are null.
+
+    NUL characters, which no database keeps, are shown as U+FFFD.
+    """
     names = [name for name in (*RAW.names(), "flags") if name in frame.columns]
     row = pl.Series("row", np.arange(len(frame), dtype=np.uint32))
     absent = [
         null.new_from_index(0, len(frame)) for name, null in _NULL.items() if name not in names
     ]
     known = pl.DataFrame([row, *(frame[name] for name in names), *absent])
-    empty = [name for name in names if known[name].dtype == pl.String and (known[name] == "").any()]
+    texts = [name for name in names if known[name].dtype == pl.String]
+    if nul := [name for name in texts if known[name].str.contains(_NUL, literal=True).any()]:
+        known = known.with_columns(pl.col(nul).str.replace_all(_NUL, "\ufffd", literal=True))
+    empty = [name for name in texts if (known[name] == "").any()]
     if not empty:
         return known
     return known.with_columns(pl.when(pl.col(name) != "").then(name).alias(name) for name in empty)
