@@ -30,7 +30,7 @@ def show_training(about: dict[str, Any], version: str, folder: Path, seconds: fl
         f"learned from [bold]{data['events']:,}[/] events of [bold]{data['items']:,}[/] items in "
         f"{seconds / 60:.1f} min: {parts['train']:,} items to learn from, {parts['valid']:,} to "
         f"calibrate, {parts['test']:,} to check; {data['left_out']:,} left out, since rules "
-        "suspect them",
+        f"suspect them, and {data['strange']:,} that are strange by what the others teach",
         soft_wrap=True,
     )
     _warn_of_dirt(console, data, about["settings"]["contamination"])

@@ -12,7 +12,13 @@ PARTS = {"train": 700, "valid": 150, "test": 150}
 
 def told(capsys, left_out):
     about = {
-        "data": {"events": 4600, "items": 1000, "parts": PARTS, "left_out": left_out},
+        "data": {
+            "events": 4600,
+            "items": 1000,
+            "parts": PARTS,
+            "left_out": left_out,
+            "strange": 7,
+        },
         "history": [{"valid_loss": 3.4}],
         "best_epoch": 0,
         "seen_rates": {"lstm": RATES, "svm": RATES, "ml": RATES},
@@ -28,6 +34,12 @@ def test_a_dirty_log_is_warned_of(capsys):
         "frequent, was learned from, and will look normal; mend the causes that 'scantrail detect' "
         "names first, or give a better log\n"
     ) in told(capsys, left_out=91)
+
+
+def test_how_many_were_left_out_and_why(capsys):
+    assert (
+        "9 left out, since rules suspect them, and 7 that are strange by what the others teach\n"
+    ) in told(capsys, left_out=9)
 
 
 @pytest.mark.parametrize("left_out", [0, 20])

@@ -36,6 +36,7 @@ from scantrail.training.dataset import Split, presumed_normal, split
 from scantrail.training.export import export
 from scantrail.training.fit import FitSettings, Fitted, fit
 from scantrail.training.svm import SvmSettings, fit_svm
+from scantrail.training.trimming import without_strangest
 from scantrail.vocabulary.protocols import Journeys
 
 Ints = npt.NDArray[np.int64]
@@ -53,6 +54,8 @@ class TrainSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     `contamination`: the largest share of items that may be anomalous; above a tenth nothing normal
     can be told. `normal_below`: items on which a rule fires with this score or more are left out.
+    `trim`: for each of them, so many items that are strange by what the others teach may be left
+    out as well (`trimming`); 0 leaves none out.
     `fit.epochs`: passes over a long log, which holds each batch's journey a hundred times: more of
     them learn its batches by heart. A short log gets passes until there are `least_steps` steps.
     `hidden`, `attention`, `dropout`, `embedding`: of the network, see `encoding.spec_of`.
@@ -62,6 +65,7 @@ class TrainSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     seed: int = 0
     contamination: float = 0.02
     normal_below: float = 40.0
+    trim: float = 2.0
     hidden: int = 64
     attention: bool = True
     dropout: float = 0.3
@@ -105,8 +109,12 @@ def train(
     """
     progress("splitting", 0.0)
     parts = split(journeys, settings.seed)
-    normal = presumed_normal(journeys, rule_scores.max_horizontal(), settings.normal_below)
-    _refuse_odd_logs(journeys, normal, settings)
+    presumed = presumed_normal(journeys, rule_scores.max_horizontal(), settings.normal_below)
+    _refuse_odd_logs(journeys, presumed, settings)
+    progress("leaving out what is strange", 0.01)
+    normal = without_strangest(
+        journeys, parts, presumed, settings.trim, settings.svm, settings.seed
+    )
     learned = _learn(journeys, parts, normal, folder, settings, progress)
 
     progress("calibrating", 0.9)
@@ -117,8 +125,9 @@ def train(
     rules = _rule_shares(rule_scores, ml, item, np.union1d(parts.valid, parts.test))
 
     progress("measuring", 0.95)
-    seen = _seen_rates(raw, calibrations, item, np.intersect1d(parts.test, normal), settings)
-    about = _about(journeys, parts, normal, learned.fitted, settings, origin) | {"seen_rates": seen}
+    seen = _seen_rates(raw, calibrations, item, np.intersect1d(parts.test, presumed), settings)
+    kept = presumed, normal
+    about = _about(journeys, parts, kept, learned.fitted, settings, origin) | {"seen_rates": seen}
     arrays, svm = to_arrays(learned.svm)
     card = _card(learned, svm, rules, about, settings)
     write_artifact(folder, card, (network, learned.usual, arrays, calibrations))
@@ -188,19 +197,24 @@ def _card(
 def _about(
     journeys: Journeys,
     parts: Split,
-    normal: Ints,
+    kept: tuple[Ints, Ints],
     fitted: Fitted,
     settings: TrainSettings,
     origin: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """What a person may want to know of an artifact."""
+    """What a person may want to know of an artifact.
+
+    `kept`: the items that rules left, and of these, those that were not too strange.
+    """
+    presumed, normal = kept
     return {
         "data": {
             "digest": events_digest(journeys.events),
             "events": len(journeys.events),
             "items": len(journeys.codes),
             "parts": parts.sizes(),
-            "left_out": len(journeys.codes) - len(normal),
+            "left_out": len(journeys.codes) - len(presumed),
+            "strange": len(presumed) - len(normal),
             **origin,
         },
         "code": code_version(),
