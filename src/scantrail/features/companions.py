@@ -40,6 +40,8 @@ class Companions:
         came_with: Items that made the previous move together with it; 0 without one.
         left_before: Share of those that had moved on before this instant.
         group: Number of the move's group (place, step, second), dense.
+        seen: The item was with others until now, here or before. If not, those that it may have
+            come with are not in the log.
     """
 
     again: npt.NDArray[np.bool_]
@@ -53,6 +55,7 @@ class Companions:
     came_with: Ints
     left_before: Floats
     group: Ints
+    seen: npt.NDArray[np.bool_]
 
     @property
     def shared(self) -> Floats:
@@ -84,6 +87,8 @@ def companions(linked: Linked, product: Ints) -> Companions:
     origin = numbered(place, words)
     origin = np.where(has, origin[before], int(origin.max(initial=0)) + 1)
     came_with = np.where(has, count[group[before]], 0)
+    here = np.where(again, 1, count[group])
+    seen = _so_far(here > 1, epc)
     ones = np.ones(len(epc), np.int64)
     return Companions(
         again=again,
@@ -91,12 +96,13 @@ def companions(linked: Linked, product: Ints) -> Companions:
         gap=np.where(again, linked["hours"], np.nan),
         before=before,
         hours=np.where(has & ~again, since, np.nan),
-        here=np.where(again, 1, count[group]),
+        here=here,
         alike=_spread(ones, moves, counted(group[moves], origin[moves])),
         product_alike=_spread(ones, moves, counted(group[moves], product[moves])),
         came_with=came_with,
         left_before=_left_before(time, group[before], came_with, np.flatnonzero(has & ~again)),
         group=group,
+        seen=seen,
     )
 
 
@@ -116,6 +122,14 @@ def _before(epc: Array, moves: Ints) -> Ints:
     running = np.maximum.accumulate(np.where(move, np.arange(len(epc)), _NONE))
     before = np.where(move, last, running)
     return np.where((before >= 0) & (epc[before] == epc), before, _NONE)
+
+
+def _so_far(true: npt.NDArray[np.bool_], epc: Array) -> npt.NDArray[np.bool_]:
+    """Whether it was true of an item's event, or of one before."""
+    count = np.cumsum(true)
+    first = np.maximum.accumulate(np.where(changes(epc), np.arange(len(epc)), 0))
+    so_far: npt.NDArray[np.bool_] = count - count[first] + true[first] > 0
+    return so_far
 
 
 def _spread(default: Ints, at: Ints, values: Ints) -> Ints:

@@ -48,7 +48,7 @@ def tabular(coded: Coded, usual: Usual) -> npt.NDArray[np.float32]:
     z = usual.time_z(coded, hours)
     gap = (np.log(np.maximum(whom.gap, 1e-4)) - usual.again[0]) / usual.again[1]
     columns = {
-        "alone": nats["company"] / shared,
+        "alone": np.where(whom.seen, nats["company"] / shared, np.nan),
         "left_behind": 2.0 * whom.left_before * (whom.came_with > 1) / shared,
         "slow": np.maximum(z, 0) / shared,
         "fast": np.maximum(-z, 0) / shared,

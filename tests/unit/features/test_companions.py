@@ -32,6 +32,18 @@ def test_who_comes_later_is_alone_and_knows_that_the_others_have_left(see, by_sc
     assert by_scan(journeys, whom.left_before)[1, 2] == 0.0, "those who leave first see nobody gone"
 
 
+def test_company_is_known_from_the_first_time_that_an_item_was_with_others(see, by_scan, batch):
+    goods = batch(2)
+    goods[2][0] = ("2025-07-01 11:00:00", "made")  # made alone, stored and shipped with item 1
+    goods[2][2] = ("2025-07-05 09:00:00", "ship")  # and then left behind
+    [goods[3]] = batch(1, made="2025-07-02 10:00:00", store="2025-07-02 12:00:00",
+                       ship="2025-07-04 09:00:00").values()  # fmt: skip
+    journeys = see(goods)
+    seen = by_scan(journeys, of(journeys).seen)
+    assert [seen[2, at] for at in range(3)] == [False, True, True]
+    assert [seen[3, at] for at in range(3)] == [False, False, False]
+
+
 def test_items_of_one_scan_that_came_from_elsewhere_are_not_alike(see, by_scan, batch):
     goods = batch(4)
     del goods[4][1]  # its scan in the warehouse was missed

@@ -69,6 +69,11 @@ def test_a_feature_rises_for_the_odd_item_alone(table, ordinary, name, change):
     assert np.nanmax(others) < 0.5
 
 
+def test_of_a_single_item_nobody_knows_whether_it_should_be_alone(table, batch):
+    [trail] = batch(1, "2025-08-05 10:00:00", "2025-08-05 12:10:00", "2025-09-04 09:00:00").values()
+    assert np.isnan(list(table({1: trail})["alone"].values())).all()
+
+
 def test_one_repeat_is_nothing_and_four_are(table, ordinary):
     ordinary[1][2:2] = [(f"2025-08-05 12:10:{second}", "store") for second in (10, 20, 30, 40)]
     values = table(ordinary)["read_again"]

@@ -80,6 +80,13 @@ def test_a_first_scan_has_no_company_to_be_surprised_at(coded, by_scan):
     assert surprised(coded, by_scan, [(2, 0)], company=20.0)[2, 0] == 0.0
 
 
+def test_who_was_never_seen_with_others_is_not_surprising_alone(see, by_scan, batch):
+    journeys = see(batch(1))
+    events = code(journeys, Vocabulary.learn(journeys))
+    assert surprised((journeys, events), by_scan, [(1, 2)], company=20.0)[1, 2] == 0.0
+    assert surprised((journeys, events), by_scan, [(1, 2)], site=20.0)[1, 2] == 20.0
+
+
 def test_an_unknown_place_says_nothing_but_the_rest_does(see, by_scan, goods):
     goods[2][2] = ("2025-07-04 09:00:00", "ship", 99)
     journeys = see(goods)

@@ -117,7 +117,8 @@ def nats(
     step, site, with_whom, clock, hours = beyond.T
     # the same reader, the same moment: a read again is only judged by coming, and by its time
     move = ~whom.again
-    aspects = np.stack((site * move, clock * move, with_whom * (move & (whom.before >= 0)), hours))
+    company_known = move & (whom.before >= 0) & whom.seen
+    aspects = np.stack((site * move, clock * move, with_whom * company_known, hours))
     together: Floats = np.sqrt((aspects**2).sum(axis=0))
     shared = together / whom.shared
     own = _STEP_WEIGHT * np.where(move, step / np.maximum(whom.alike, 1), _repeated(step, whom))

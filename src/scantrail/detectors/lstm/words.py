@@ -55,8 +55,9 @@ def told(
         names: People's name of each site code.
         language: In which to tell.
     """
-    head = max(surprise, key=lambda name: surprise[name])
     whom, say = coded.with_whom, language.say
+    judged = [name for name in surprise if name != "company" or whom.seen[place]]
+    head = max(judged, key=lambda name: surprise[name])
     alone = head == "company" and whom.here[place] < whom.came_with[place] / 2
     strange = _STRANGE["alone" if alone else head]
     low, high = usual_hours(predicted["hours"].astype(np.float64))
