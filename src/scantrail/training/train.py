@@ -45,6 +45,7 @@ Floats = npt.NDArray[np.float64]
 _CHECKPOINT: Final = "training.checkpoint"
 _UNSAID: Final = "unsaid"  # the version of detectors that are not yet written
 _ORDINARY: Final = 1.7  # evidence; what models find stranger may be no honest item
+_ONE_KIND: Final = 0.1  # of presumed anomalies are of one kind, at most
 _MOST_EPOCHS: Final = 20
 _CHECKED_RATES: Final = (0.1, 0.01, 0.001)
 
@@ -122,7 +123,8 @@ def train(
     raw = _raw(journeys, learned, network)
     calibrations = _calibrated(raw, item, np.intersect1d(parts.valid, normal), settings)
     ml = _ml_evidence(raw, calibrations, settings)
-    rules = _rule_shares(rule_scores, ml, item, np.union1d(parts.valid, parts.test))
+    left_out = 1 - len(normal) / len(journeys.codes)
+    rules = _rule_shares(rule_scores, ml, item, np.union1d(parts.valid, parts.test), left_out)
 
     progress("measuring", 0.95)
     seen = _seen_rates(raw, calibrations, item, np.intersect1d(parts.test, presumed), settings)
@@ -335,11 +337,13 @@ def _ml_evidence(
 
 
 def _rule_shares(
-    rule_scores: pl.DataFrame, ml: Floats, item: Ints, held_out: Ints
+    rule_scores: pl.DataFrame, ml: Floats, item: Ints, held_out: Ints, left_out: float
 ) -> dict[str, list[tuple[float, float]]]:
     """Per rule and score that it gave: the share of held-out items that it gives as much or more.
 
-    Only items that the models find ordinary count: those are the honest ones.
+    Only items that the models find ordinary count: those are the honest ones. Some kinds of anomaly
+    are ordinary to models, too, so as many as there may be of one kind are taken off: a tenth of
+    the share `left_out` of training, which are the presumed anomalies.
     """
     ordinary = np.zeros(int(item.max()) + 1, bool)
     ordinary[held_out] = True
@@ -351,7 +355,7 @@ def _rule_shares(
         counts = [(highest >= level).sum() + 1 for level in levels]
         total = int(ordinary.sum()) + 1
         shares[column.name] = [
-            (float(level), float(count / total))
+            (float(level), float(max(count / total - _ONE_KIND * left_out, 1 / total)))
             for level, count in zip(levels, counts, strict=True)
         ]
     return shares
