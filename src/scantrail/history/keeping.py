@@ -61,6 +61,7 @@ class Kept:
         ids = [one.report_id for one in told]
         turn.add_events(self._event_rows(ids))
         turn.add_verdicts(self._verdict_rows(ids, changed))
+        turn.add_opinions(self._opinions())
         return told
 
     def _first_in(self, number: int) -> int | None:
@@ -149,6 +150,16 @@ class Kept:
             for (at, digest, revision, report, item), told, scores in zip(
                 why, said, _scores(verdicts), strict=True)
         ]  # fmt: skip
+
+    def _opinions(self) -> list[tuple[bytes, int]]:
+        """Which dismissals new suspect scans fall under; past ones were told when it was given."""
+        verdicts = self.report.verdicts
+        if not self.fresh or "dismissed" not in verdicts.columns:
+            return []
+        start = len(self.known.digests)
+        marks = verdicts["dismissed"][start : start + len(self.fresh)].to_list()
+        digests = (self.batch.digests[at] for at in self.fresh)
+        return [(one, mark) for one, mark in zip(digests, marks, strict=True) if mark is not None]
 
     @cached_property
     def _journeys(self) -> dict[str, bytes]:

@@ -44,6 +44,7 @@ REPORTS: Final = sa.Table(
     sa.Column("events", sa.Integer, nullable=False),
     sa.Column("suspects", sa.Integer, nullable=False),
     sa.Column("answer", sa.LargeBinary, nullable=False),
+    sa.Index(None, "created_at"),
 )
 
 #: By what something was judged: versions of detectors, profile, settings (JSON).
@@ -100,6 +101,12 @@ VERDICTS: Final = sa.Table(
     sa.Column("learned", sa.Text),  # what learned detectors say
     sa.Index(None, "item"),
     sa.Index(None, "report_id"),
+    sa.Index(  # few are suspect, and they are asked for often
+        "ix_verdicts_suspect",
+        "report_id",
+        sqlite_where=sa.text("anomaly = 1"),
+        postgresql_where=sa.text("anomaly"),
+    ),
 )
 
 #: Where each item stands: what its journey adds up to, kept as its scans come in.
@@ -120,7 +127,9 @@ ITEMS: Final = sa.Table(
     sa.Column("product", sa.Text),
 )
 
-#: What people say of an alert: `verdict` is confirm or dismiss. A dismissal may hold for a scope.
+#: What people say of suspect events, and of audited items (`week`: of which week's sample).
+#: `verdict`: confirm, dismiss, or withdraw (of what `withdraws` names). `target`: what it is about:
+#: an event, an item, or a group (`scope`: JSON). A dismissal speaks of what comes until it expires.
 FEEDBACK: Final = sa.Table(
     "feedback",
     METADATA,
@@ -129,12 +138,111 @@ FEEDBACK: Final = sa.Table(
     sa.Column("actor", sa.Text, nullable=False),
     sa.Column("verdict", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
     sa.Column("event", _Digest),
+    sa.Column("item", sa.Text),
     sa.Column("epc_code", sa.Text),
-    sa.Column("kind", sa.Text),
-    sa.Column("scope", sa.Text, nullable=False),  # JSON
+    sa.Column("scope", sa.Text, nullable=False),
+    sa.Column("week", sa.Text),
     sa.Column("expires_at", sa.BigInteger),
-    sa.Index(None, "epc_code"),
+    sa.Column("withdraws", _Number, unique=True),
+    sa.Index(None, "item"),
+    sa.Index(None, "week"),
+)
+
+#: Which feedback speaks of which suspect event: of past ones when it is given, of later ones when
+#: they are judged.
+OPINIONS: Final = sa.Table(
+    "opinions",
+    METADATA,
+    sa.Column("event", _Digest, sa.ForeignKey("events.digest"), primary_key=True),
+    sa.Column("feedback", _Number, sa.ForeignKey("feedback.id"), primary_key=True),
+    sa.Index(None, "feedback"),
+)
+
+#: Items without an alert that were drawn for people to look at, week by week. `items`: EPCs (JSON).
+#: `alerted`, `silent`: how many items with and without an alert the week had.
+SAMPLES: Final = sa.Table(
+    "samples",
+    METADATA,
+    sa.Column("week", sa.Text, primary_key=True),  # ISO 8601: 2025-W36
+    sa.Column("drawn_at", sa.BigInteger, nullable=False),
+    sa.Column("seed", sa.Integer, nullable=False),
+    sa.Column("alerted", sa.Integer, nullable=False),
+    sa.Column("silent", sa.Integer, nullable=False),
+    sa.Column("items", sa.Text, nullable=False),
+)
+
+#: What is usual while a version judges (`monitoring.baseline`); the newest of a version counts.
+BASELINES: Final = sa.Table(
+    "baselines",
+    METADATA,
+    _id(),
+    sa.Column("made_at", sa.BigInteger, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("every", sa.Integer, nullable=False),  # one moment in so many was looked at
+    sa.Column("content", sa.LargeBinary, nullable=False),  # JSON
+    sa.Index(None, "version"),
+)
+
+#: What monitoring found, midnight by midnight (`until`: ISO 8601, by the sites' clock).
+EVALUATIONS: Final = sa.Table(
+    "evaluations",
+    METADATA,
+    _id(),
+    sa.Column("made_at", sa.BigInteger, nullable=False),
+    sa.Column("until", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("baseline", sa.Text),  # its digest; null while one is being learned
+    sa.Column("found", sa.Text, nullable=False),  # JSON
+    sa.Index(None, "until"),
+)
+
+#: Alerts of monitoring: each change of one is a row, and the newest row of each is how it stands.
+#: `state`: all that is known of it (JSON). `what`: what happened: seen, start, update, end, snooze …
+ALERTS: Final = sa.Table(
+    "alerts",
+    METADATA,
+    _id(),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("alert", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("phase", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Index(None, "alert"),
+    sa.Index(None, "key"),
+)
+
+#: Notices on their way to the webhook. `state`: waiting, delivered or dead.
+OUTBOX: Final = sa.Table(
+    "outbox",
+    METADATA,
+    _id(),
+    sa.Column("notice", sa.Text, nullable=False, unique=True),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("due", sa.BigInteger, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Column("ended_at", sa.BigInteger),
+    sa.Index(None, "state", "due"),
+)
+
+#: Processes that work in the background, and when each gave its last sign of life.
+WORKERS: Final = sa.Table(
+    "workers",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),  # machine and process
+    sa.Column("started_at", sa.BigInteger, nullable=False),
+    sa.Column("seen_at", sa.BigInteger, nullable=False),
+    sa.Column("ended_at", sa.BigInteger),
 )
 
 #: Which artifact judges, from when on. The last row rules; none is ever changed.
@@ -150,13 +258,15 @@ DEPLOYMENTS: Final = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
 )
 
-#: Work in the background: retraining. `active` is 1 while a job waits or runs, else null: being
-#: unique, it lets one job at a time do so. `seen_at`: when its process last gave a sign of life.
+#: Work in the background. `active` is the job's kind while it waits or runs, else null: being
+#: unique, it lets one job of a kind at a time do so. `seen_at`: when somebody last gave a sign of
+#: life for it.
 JOBS: Final = sa.Table(
     "jobs",
     METADATA,
     _id(),
-    sa.Column("active", sa.SmallInteger, unique=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("active", sa.Text, unique=True),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("asked", sa.Text, nullable=False),  # JSON
     sa.Column("actor", sa.Text, nullable=False),

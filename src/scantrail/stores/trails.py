@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from scantrail.stores.database import Database, rows
 from scantrail.stores.tables import EVENTS as SCANS
-from scantrail.stores.tables import ITEMS, REPORTS, VERDICTS
+from scantrail.stores.tables import ITEMS, OPINIONS, REPORTS, VERDICTS
 from scantrail.vocabulary.events import EVENTS
 
 _NOTE: Final = sa.text(  # both databases know these words
@@ -195,6 +195,10 @@ class Turn:
     def add_verdicts(self, verdicts: Sequence[tuple[Any, ...]]) -> None:
         """Store verdicts; each has the columns of `tables.VERDICTS` in order."""
         rows(self._connection, VERDICTS, verdicts)
+
+    def add_opinions(self, opinions: Sequence[tuple[bytes, int]]) -> None:
+        """Note which dismissals speak of events that are stored in this turn."""
+        rows(self._connection, OPINIONS, opinions)
 
     def put_items(self, items: Sequence[tuple[Any, ...]], known: Collection[str]) -> None:
         """Store where items stand now; each has the columns of `tables.ITEMS` in order.
