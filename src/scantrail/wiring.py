@@ -36,6 +36,7 @@ from scantrail.stores.audit import Audit
 from scantrail.stores.cache import InProcess
 from scantrail.stores.database import Database
 from scantrail.stores.deployments import Deployments
+from scantrail.stores.feedback import FeedbackStore
 from scantrail.stores.jobs import Jobs
 from scantrail.stores.keys import Keys
 from scantrail.stores.reports import Reports
@@ -471,6 +472,11 @@ class Stores:
     def deployments(self) -> Deployments:
         """Which version judges."""
         return Deployments(self.database)
+
+    @cached_property
+    def feedback(self) -> FeedbackStore:
+        """What people said of alerts."""
+        return FeedbackStore(self.database)
 
     @cached_property
     def jobs(self) -> Jobs:

@@ -61,7 +61,7 @@ class Kept:
         ids = [one.report_id for one in told]
         turn.add_events(self._event_rows(ids))
         turn.add_verdicts(self._verdict_rows(ids, changed))
-        turn.add_opinions(self._opinions())
+        turn.add_opinions(self._opinions(changed))
         return told
 
     def _first_in(self, number: int) -> int | None:
@@ -151,15 +151,16 @@ class Kept:
                 why, said, _scores(verdicts), strict=True)
         ]  # fmt: skip
 
-    def _opinions(self) -> list[tuple[bytes, int]]:
-        """Which dismissals new suspect scans fall under; past ones were told when it was given."""
+    def _opinions(self, changed: list[list[int]]) -> list[tuple[bytes, int]]:
+        """Which dismissals new verdicts fall under."""
         verdicts = self.report.verdicts
-        if not self.fresh or "dismissed" not in verdicts.columns:
+        if "dismissed" not in verdicts.columns:
             return []
         start = len(self.known.digests)
-        marks = verdicts["dismissed"][start : start + len(self.fresh)].to_list()
-        digests = (self.batch.digests[at] for at in self.fresh)
-        return [(one, mark) for one, mark in zip(digests, marks, strict=True) if mark is not None]
+        said = [(start + k, self.batch.digests[at]) for k, at in enumerate(self.fresh)]
+        said += [(at, self.known.digests[at]) for places in changed for at in places]
+        marks = verdicts["dismissed"].to_list()
+        return [(digest, marks[at]) for at, digest in said if marks[at] is not None]
 
     @cached_property
     def _journeys(self) -> dict[str, bytes]:

@@ -49,7 +49,10 @@ class Account:
     def found(self, report: Report, amended: int = 0) -> None:
         """Note what was found; told again, the newer stands."""
         verdicts = report.verdicts
-        pairs = zip(verdicts["kind"].to_list(), verdicts["anomaly"].to_list(), strict=True)
+        suspect = verdicts["anomaly"]
+        if "dismissed" in verdicts.columns:  # by people: it counts as no alert
+            suspect &= verdicts["dismissed"].is_null()
+        pairs = zip(verdicts["kind"].to_list(), suspect.to_list(), strict=True)
         self.verdicts = Counter(pairs)
         self.rejected, self.amended = len(report.rejects), amended
         self.degraded = report.degraded

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from scantrail.serve.schemas import Opinion
+
 _Rate = Annotated[float, Field(ge=0, le=1)]
 _Scores = Annotated[
     dict[str, Annotated[float, Field(ge=0, le=100)]], Field(description="Score by kind, 0-100.")
@@ -28,6 +30,8 @@ _REPORT_EVENT: Final[dict[str, Any]] = {
     "location": "Haneul Hub",
     "scores": {"evtOrderErr": 70.0},
     "problemStep": _WHY,
+    "dismissed": False,
+    "feedback": None,
 }
 
 
@@ -90,7 +94,14 @@ class ReportLine(BaseModel):
     created_at: str = Field(description="ISO 8601, UTC.")
 
 
-class ReportEvent(BaseModel):
+class Marked(BaseModel):
+    """What people said of an event."""
+
+    dismissed: bool | None = Field(None, description="Whether people have dismissed it.")
+    feedback: Opinion | None = Field(None, description="What holds of all that people said.")
+
+
+class ReportEvent(Marked):
     """One suspect event of a report."""
 
     model_config = _example(**_REPORT_EVENT)
@@ -137,7 +148,7 @@ class ToldOfScan(BaseModel):
     modelVersions: dict[str, str]
 
 
-class TrailScan(BaseModel):
+class TrailScan(Marked):
     """A scan of an item, and all that was ever said of it, the newest last."""
 
     eventId: int | str | None
@@ -188,17 +199,19 @@ class Figures(BaseModel):
         dispatchRate=0.65,
         inventoryRate=0.95,
         avgLeadTime=2104.5,
+        dismissedCount=2,
     )
 
     totalTripCount: int = Field(description="Moves from one place to another.")
     uniqueProductCount: int = Field(description="Products, by company and product code.")
-    anomalyCount: int = Field(description="Suspect events.")
-    anomalyRate: _Rate = Field(description="Suspect events per judged event.")
+    anomalyCount: int = Field(description="Suspect events that nobody has dismissed.")
+    anomalyRate: _Rate = Field(description="Those per judged event.")
     salesRate: _Rate = Field(description="Items sold, per item.")
     codeCount: int = Field(description="Items, by EPC.")
     dispatchRate: _Rate = Field(description="Items that left the plant's warehouse, per item.")
     inventoryRate: _Rate = Field(description="Items last seen unsold, per item.")
     avgLeadTime: float | None = Field(description="Mean hours from first scan to sale.")
+    dismissedCount: int = Field(description="Suspect events that people have dismissed.")
 
 
 class TripEnd(BaseModel):
@@ -209,7 +222,7 @@ class TripEnd(BaseModel):
     eventTime: str = Field(description="The site's wall clock with its offset, ISO 8601.")
 
 
-class Trip(BaseModel):
+class Trip(Marked):
     """A move of an item, or a suspect event with where the item came from."""
 
     model_config = _example(
@@ -228,6 +241,8 @@ class Trip(BaseModel):
         anomalyTypes=["evtOrderErr"],
         scores={"evtOrderErr": 70.0},
         explanation=_WHY,
+        dismissed=False,
+        feedback=None,
     )  # fmt: skip
 
     eventId: int | str | None
@@ -259,5 +274,5 @@ class Upload(BaseModel):
         description="For `/api/report/detail`; null where there was nothing to keep."
     )
     events: int
-    anomalies: int = Field(description="Suspect events.")
+    anomalies: int = Field(description="Suspect events that nobody has dismissed.")
     rejected: int = Field(description="Rows that could not be read.")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 import polars as pl
 
 from scantrail.ensemble import ML_COLUMN, EnsembleSettings
 from scantrail.report import COUNTERS
+from scantrail.serve.dismissing import view
+from scantrail.stores.feedback import Feedback
 from scantrail.vocabulary.events import Events
 from scantrail.vocabulary.findings import AnomalyKind, Report, score_column
 
@@ -36,15 +39,16 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class _Learned:
-    """What learned detectors say.
+    """What learned detectors say, and people.
 
     `reasons`: of each event (row) that they raise an alarm for. `lstm`, `svm`: per file, how many
-    events the detector by itself would raise an alarm for.
+    events the detector by itself would raise an alarm for. `dismissed`: feedback by its number.
     """
 
     reasons: Mapping[int, str]
     lstm: Counter[int]
     svm: Counter[int]
+    dismissed: Mapping[int, Feedback] = field(default_factory=dict)
 
 
 def answer(
@@ -54,6 +58,7 @@ def answer(
     gains: bool = True,
     everything: bool = False,
     ensemble: EnsembleSettings | None = None,
+    dismissed: Mapping[int, Feedback] = MappingProxyType({}),
 ) -> Answer | list[Answer]:
     """The answer to a detection request.
 
@@ -63,6 +68,8 @@ def answer(
         gains: Whether to tell what the earlier service did not: confidence, cause, explanation …
         everything: Whether to tell of every event, found or not.
         ensemble: The settings that the report was made with; the defaults if None.
+        dismissed: The feedback that the verdicts' column `dismissed` names, if there is one. What
+            is dismissed is told, and not counted; where nothing is gained, there is no such thing.
 
     Returns:
         One answer, or, for several files, a list of them in order of first appearance.
@@ -72,12 +79,14 @@ def answer(
     files = _files(events)
     found = _by_file(told, files)
     rejected = _by_file(events.rejects, files)
-    learned = _learned(report, ensemble or EnsembleSettings()) if gains else None
+    learned = _learned(report, ensemble or EnsembleSettings(), dismissed) if gains else None
     answers = [_of_file(file, found[file], rejected[file], report, learned) for file in files]
     return answers[0] if len(answers) == 1 else answers
 
 
-def _learned(report: Report, settings: EnsembleSettings) -> _Learned:
+def _learned(
+    report: Report, settings: EnsembleSettings, dismissed: Mapping[int, Feedback]
+) -> _Learned:
     verdicts, claims = report.verdicts, report.claims
     reasons: dict[int, str] = {}
     if len(claims):
@@ -90,7 +99,7 @@ def _learned(report: Report, settings: EnsembleSettings) -> _Learned:
         high = verdicts[column] >= settings.alert_score
         return Counter(verdicts["file_id"].filter(high)) if high.any() else Counter()
 
-    return _Learned(reasons, alone(_LSTM), alone(_SVM))
+    return _Learned(reasons, alone(_LSTM), alone(_SVM), dismissed)
 
 
 def _suspects(verdicts: pl.DataFrame) -> pl.DataFrame:
@@ -121,6 +130,8 @@ def _of_file(
     file: int, rows: list[Row], rejects: list[Row], report: Report, learned: _Learned | None
 ) -> Answer:
     suspects = [row for row in rows if row["anomaly"]]
+    if learned:
+        suspects = [row for row in suspects if row.get("dismissed") is None]
     told: Answer = {
         "fileId": file,
         "EventHistory": [_event(row, learned) for row in rows],
@@ -162,6 +173,8 @@ def _event(row: Row, learned: _Learned | None) -> Answer:
         event |= {name: row[column] for column, name in _WORDS.items() if row[column] is not None}
         if row["row"] in learned.reasons:
             event["mlExplanation"] = learned.reasons[row["row"]]
+        if (mark := row.get("dismissed")) is not None:
+            event |= {"dismissed": True, "feedback": view(learned.dismissed[mark])}
     return event
 
 

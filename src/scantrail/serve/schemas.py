@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AliasChoices,
@@ -172,6 +172,15 @@ class RejectedRecord(BaseModel):
     reason: str
 
 
+class Opinion(BaseModel):
+    """What people said of an event."""
+
+    id: int = Field(description="Of the feedback, see `/api/feedback`.")
+    verdict: Literal["confirm", "dismiss"]
+    reason: str
+    until: str | None = Field(description="Until when it speaks of what comes; null: for ever.")
+
+
 class FoundEvent(BaseModel):
     """A suspect event; with `detail=all` any event. What is not known is left out, never null.
 
@@ -203,6 +212,11 @@ class FoundEvent(BaseModel):
     mlExplanation: str | None = Field(
         default=None, description="What is unusual, where learned detectors raise an alarm."
     )
+    dismissed: bool | None = Field(
+        default=None,
+        description="True where people have dismissed it: it is in none of the counts below.",
+    )
+    feedback: Opinion | None = Field(default=None, description="Who dismissed it by what.")
 
 
 class LearnedSummary(BaseModel):

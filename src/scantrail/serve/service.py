@@ -24,6 +24,7 @@ from scantrail.history.taking import AT_ONCE, take, take_apart
 from scantrail.serve.account import Account, account
 from scantrail.serve.desk import Busy, Desk
 from scantrail.serve.detection import answer
+from scantrail.serve.dismissing import Marker
 from scantrail.serve.memory import Memory
 from scantrail.serve.metrics import Metrics
 from scantrail.serve.models import Models
@@ -63,6 +64,7 @@ class Service:
     def __init__(self, engine: Engine, stores: Stores, models: Models) -> None:
         """Put it together; the engine's artifact is not looked at, `models` gives it."""
         self.engine, self.stores, self.models = engine, stores, models
+        self.dismissals = Marker(stores.feedback)
         self.limiter = anyio.CapacityLimiter(_AT_ONCE)
         self.metrics = Metrics()
         self.guard = Guard(engine.settings.budgets, self.metrics.failed)
@@ -163,7 +165,8 @@ class Service:
         engine = self.models.engine() if wish.ml else self.models.rules()
         ask = Asking(self.guard, stages)
         with stages("judging"):
-            return engine.judge_journeys(events, wish.profile, ml=wish.ml, ask=ask)
+            report, journeys = engine.judge_journeys(events, wish.profile, ml=wish.ml, ask=ask)
+        return self.dismissals.mark(report, journeys, events), journeys
 
     def worded(
         self,
@@ -184,6 +187,7 @@ class Service:
             gains=(wish.profile or settings.rules) != "source",
             everything=wish.everything,
             ensemble=self.models.ensemble_of(report.versions.get("lstm")),
+            dismissed=self.dismissals.told(report),
         )
         first = told[0] if isinstance(told, list) else told
         if wish.method:

@@ -21,6 +21,7 @@ Most = Annotated[int, Query(ge=1, le=100_000, description="At most so many.")]
 def add_reports(app: FastAPI, service: Service) -> None:
     """Add the endpoints for past detections."""
     network, reports = service.engine.network, service.stores.reports
+    past = views.Past(reports, service.stores.feedback)
 
     @app.get("/api/reports", **told(list[answers.ReportLine], "Past detections", "reports"))
     def lines(most: Most = 1000) -> list[dict[str, Any]]:
@@ -37,7 +38,7 @@ def add_reports(app: FastAPI, service: Service) -> None:
         ],
     ) -> Any:
         """One report in full, by what is said of its events now."""
-        detail = views.report_detail(reports, report_id, network)
+        detail = views.report_detail(past, report_id, network)
         if detail is None:
             message = f"there is no report {report_id}; /api/reports lists those there are"
             return JSONResponse({"detail": message}, 404)
@@ -58,7 +59,7 @@ def add_reports(app: FastAPI, service: Service) -> None:
         epc: Annotated[str, Query(max_length=2000, description="The item's EPC, however spelled.")],
     ) -> Any:
         """All scans of an item in the order of time, with all that was ever said of each."""
-        trail = views.trail(reports, item_of(epc), network)
+        trail = views.trail(past, item_of(epc), network)
         if trail is None:
             message = f"no scan of {epc} is stored; is the code complete?"
             return JSONResponse({"detail": message}, 404)
@@ -68,6 +69,7 @@ def add_reports(app: FastAPI, service: Service) -> None:
 def add_manager(app: FastAPI, service: Service) -> None:
     """Add the endpoints for the chain as a whole."""
     network, reports = service.engine.network, service.stores.reports
+    past = views.Past(reports, service.stores.feedback)
 
     @app.get("/api/manager/nodes", **told(list[answers.Node], "Sites of the chain", "manager"))
     async def nodes() -> list[dict[str, Any]]:
@@ -77,18 +79,18 @@ def add_manager(app: FastAPI, service: Service) -> None:
     @app.get("/api/manager/kpi", **told(answers.Figures, "Key figures", "manager"))
     def kpi() -> dict[str, Any]:
         """Key figures over all items: rates from 0 to 1, lead time in hours."""
-        return views.figures(reports)
+        return views.figures(past)
 
     @app.get("/api/manager/anomalies", **told(list[answers.Trip], "Suspect events", "manager"))
     def anomalies(most: Most = 1000) -> list[dict[str, Any]]:
         """Suspect events, the newest detection first."""
-        return views.trips(reports, reports.suspects(most), network)
+        return views.trips(past, reports.suspects(most), network)
 
     @app.get("/api/manager/trips", **told(list[answers.Trip], "Moves between places", "manager"))
     def trips(most: Most = 1000) -> list[dict[str, Any]]:
         """Moves between places among the newest scans, the newest detection first."""
         newest = reports.newest(_SCANS_PER_MOVE * most)
-        return views.trips(reports, newest, network, moved=True)[:most]
+        return views.trips(past, newest, network, moved=True)[:most]
 
     @app.get("/api/manager/inventory", **told(list[answers.Stock], "Stock", "manager"))
     def inventory() -> list[dict[str, Any]]:

@@ -11,6 +11,8 @@ from scantrail.gaps import fill_gaps
 from scantrail.journeys import link
 from scantrail.lanes import Network
 from scantrail.serve.detection import found
+from scantrail.serve.dismissing import marks_of
+from scantrail.stores.feedback import Feedback, FeedbackStore
 from scantrail.stores.reports import Line, Reports, Row
 from scantrail.stores.trails import Known
 from scantrail.vocabulary.chain import TIER_STEP
@@ -42,19 +44,40 @@ def report_line(line: Line) -> Json:
     return {"id": line.id, "label": line.label, "created_at": utc(line.created_at)}
 
 
-def report_detail(reports: Reports, report_id: int, network: Network) -> Json | None:
-    """A report in full: every suspect event, and how often each kind was found."""
+class Past(NamedTuple):
+    """Past detections, and what people said of them."""
+
+    reports: Reports
+    feedback: FeedbackStore
+
+    def said(self, rows: Sequence[Row]) -> dict[bytes, Feedback]:
+        """What people said of these events."""
+        return self.feedback.opinions([row["digest"] for row in rows if row["anomaly"]])
+
+
+def report_detail(past: Past, report_id: int, network: Network) -> Json | None:
+    """A report in full: every suspect event, and how often each kind was found.
+
+    What people have dismissed is told, and not counted.
+    """
+    reports = past.reports
     line = reports.line(report_id)
     if line is None:
         return None
     suspects = reports.suspects_of(report_id)
     seen = _seen(reports, suspects, network)
-    details = [_detail(row, seen[row["digest"]]) for row in suspects]
+    said = past.said(suspects)
+    marks = {row["digest"]: marks_of(said, row["digest"]) for row in suspects}
+    details = [
+        _detail(row, seen[row["digest"]]) | marks[row["digest"]] for row in suspects
+    ]
     amended = reports.amendments_of(report_id)
     seen = _seen(reports, amended, network)
     kinds: dict[str, set[str]] = {kind.value: set() for kind in AnomalyKind}
     primary: dict[str, set[str]] = {}
     for row in suspects:
+        if marks[row["digest"]]["dismissed"]:
+            continue
         primary.setdefault(row["epc_code"], set()).add(row["kind"])
         for kind in _kinds(row):
             kinds[kind].add(row["epc_code"])
@@ -90,8 +113,9 @@ def _detail(row: Row, seen: _Seen) -> Json:
     }
 
 
-def trail(reports: Reports, item: str, network: Network) -> Json | None:
+def trail(past: Past, item: str, network: Network) -> Json | None:
     """All scans of an item in the order of time, with all that was ever said of each."""
+    reports = past.reports
     said = reports.trail(item)
     if not said:
         return None
@@ -99,7 +123,10 @@ def trail(reports: Reports, item: str, network: Network) -> Json | None:
     by_event: dict[bytes, list[Row]] = {}
     for row in said:
         by_event.setdefault(row["digest"], []).append(row)
-    scans = [_scan(rows, seen[digest]) for digest, rows in by_event.items()]
+    people = past.said(said)
+    scans = [
+        _scan(rows, seen[digest]) | marks_of(people, digest) for digest, rows in by_event.items()
+    ]
     return {
         "epcCode": said[0]["epc_code"],
         "scans": sorted(scans, key=lambda scan: scan["sequencePosition"]),
@@ -188,13 +215,14 @@ def nodes(network: Network) -> list[Json]:
 
 
 def trips(
-    reports: Reports, rows: Sequence[Row], network: Network, *, moved: bool = False
+    past: Past, rows: Sequence[Row], network: Network, *, moved: bool = False
 ) -> list[Json]:
     """Events with where their items came from; if `moved`, only those of moves."""
-    seen = _seen(reports, rows, network)
+    seen = _seen(past.reports, rows, network)
+    said = past.said(rows)
     coordinates = network.sites.table.select("longitude", "latitude").rows()
     return [
-        _trip(row, seen[row["digest"]], coordinates)
+        _trip(row, seen[row["digest"]], coordinates) | marks_of(said, row["digest"])
         for row in rows
         if seen[row["digest"]].moved or not moved
     ]
@@ -231,20 +259,22 @@ def inventory(reports: Reports) -> list[Json]:
     ]
 
 
-def figures(reports: Reports) -> Json:
+def figures(past: Past) -> Json:
     """Key figures over all items. Rates are shares from 0 to 1, lead time is in hours."""
-    sums = reports.figures()
+    sums, dismissed = past.reports.figures(), past.feedback.dismissed()
     items, lead = sums["items"], sums["lead"]
+    anomalies = int(sums["suspects"]) - dismissed
     return {
         "totalTripCount": int(sums["moves"]),
         "uniqueProductCount": sums["products"],
-        "anomalyCount": int(sums["suspects"]),
-        "anomalyRate": _share(int(sums["suspects"]), int(sums["events"])),
+        "anomalyCount": anomalies,
+        "anomalyRate": _share(anomalies, int(sums["events"])),
         "salesRate": _share(sums["sold"], items),
         "codeCount": items,
         "dispatchRate": _share(sums["dispatched"], items),
         "inventoryRate": _share(sums["stock"], items),
         "avgLeadTime": None if lead is None else round(float(lead) / _MICROSECONDS_PER_HOUR, 2),
+        "dismissedCount": dismissed,
     }
 
 

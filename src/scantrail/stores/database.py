@@ -58,6 +58,7 @@ class Database:
         self._driver: Any = self.engine.dialect.loaded_dbapi
         self._away = (*_AWAY, self._driver.OperationalError, self._driver.InterfaceError)
         self._writer = threading.RLock()
+        self._open: sa.Connection | None = None  # of the transaction that writes, on SQLite
         self._writes = Breaker(_FAILURES, _RETRY_SECONDS, name="database writing")
         # one of its own: a full disk can still be read
         self._reads = Breaker(_FAILURES, _RETRY_SECONDS, name="database reading")
@@ -81,12 +82,15 @@ class Database:
             return
         with self._writer, self._told(self._writes), self.engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")  # waits for its turn now, not at the end
+            self._open = connection
             try:
                 yield connection
                 connection.commit()
             except BaseException:
                 connection.rollback()
                 raise
+            finally:
+                self._open = None
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -96,8 +100,12 @@ class Database:
             StoreError: The database can't be read.
         """
         turn = self._writer if self._shared else nullcontext()
-        with turn, self._told(self._reads), self.engine.connect() as connection:
-            yield connection
+        with turn:
+            if self._shared and self._open is not None:  # this thread's own transaction
+                yield self._open
+                return
+            with self._told(self._reads), self.engine.connect() as connection:
+                yield connection
 
     def among(self, column: sa.Column[Any], name: str) -> sa.ColumnElement[bool]:
         """That a column is one of many values, bound as one parameter by `many`."""

@@ -14,6 +14,7 @@ from scantrail.ingest.gs1 import item_of
 from scantrail.stores.database import Database
 from scantrail.stores.tables import EVENTS as SCANS
 from scantrail.stores.tables import FEEDBACK, JUDGEMENTS, OPINIONS, REPORTS, VERDICTS
+from scantrail.stores.trails import OPINE
 
 Verdict = Literal["confirm", "dismiss", "withdraw"]
 Target = Literal["event", "item", "group"]
@@ -161,6 +162,11 @@ class FeedbackStore:
         asked = _asked().order_by(FEEDBACK.c.id.desc()).limit(most)
         return self._read(asked if before is None else asked.where(FEEDBACK.c.id < before))
 
+    def last(self) -> int:
+        """The number of the newest feedback, 0 if there is none."""
+        with self._database.reading() as connection:
+            return int(connection.execute(sa.select(sa.func.max(FEEDBACK.c.id))).scalar() or 0)
+
     def in_force(self, now: int) -> list[Feedback]:
         """Dismissals of items and groups that speak of what is judged now, the oldest first."""
         lasts = sa.or_(FEEDBACK.c.expires_at.is_(None), FEEDBACK.c.expires_at > now)
@@ -220,12 +226,8 @@ class FeedbackStore:
         if not events:
             return
         values = [{"event": event, "feedback": number} for event in events]
-        insert = sa.text(  # both databases know these words
-            "INSERT INTO opinions (event, feedback) VALUES (:event, :feedback) "
-            "ON CONFLICT DO NOTHING"
-        )
         with self._database.writing() as connection:
-            connection.execute(insert, values)
+            connection.execute(OPINE, values)
 
     def opinions(self, events: Sequence[bytes]) -> dict[bytes, Feedback]:
         """What people say of events, those of which nobody spoke left out."""

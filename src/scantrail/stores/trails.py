@@ -15,11 +15,15 @@ import sqlalchemy as sa
 
 from scantrail.stores.database import Database, rows
 from scantrail.stores.tables import EVENTS as SCANS
-from scantrail.stores.tables import ITEMS, OPINIONS, REPORTS, VERDICTS
+from scantrail.stores.tables import ITEMS, REPORTS, VERDICTS
 from scantrail.vocabulary.events import EVENTS
 
 _NOTE: Final = sa.text(  # both databases know these words
     "INSERT INTO judgements (digest, made_by) VALUES (:digest, :made_by) ON CONFLICT DO NOTHING"
+)
+#: An opinion that is noted stays as it is.
+OPINE: Final = sa.text(
+    "INSERT INTO opinions (event, feedback) VALUES (:event, :feedback) ON CONFLICT DO NOTHING"
 )
 _LOCKS: Final = 64  # groups of items that processes take turns with
 _LOCK_SPACE: Final = 0x5CA8
@@ -198,7 +202,10 @@ class Turn:
 
     def add_opinions(self, opinions: Sequence[tuple[bytes, int]]) -> None:
         """Note which dismissals speak of events that are stored in this turn."""
-        rows(self._connection, OPINIONS, opinions)
+        if opinions:
+            self._connection.execute(
+                OPINE, [{"event": event, "feedback": number} for event, number in opinions]
+            )
 
     def put_items(self, items: Sequence[tuple[Any, ...]], known: Collection[str]) -> None:
         """Store where items stand now; each has the columns of `tables.ITEMS` in order.
