@@ -1,88 +1,32 @@
-"""A retraining job, from its data to a registered version; it runs in a process of its own.
-
-It reads what it is to do from standard input, so that no password stands in its arguments.
-"""
+"""A retraining job, from its data to a registered version."""
 
 from __future__ import annotations
 
-import _thread
-import logging
-import os
-import signal
-import sys
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 from scantrail import wiring
-from scantrail.errors import InputError, NotFoundError, ScantrailError, StoreError
-from scantrail.logs import configure
+from scantrail.errors import InputError, NotFoundError
 from scantrail.settings import Settings
-from scantrail.stores.jobs import Job, Jobs
+from scantrail.stores.jobs import Job
 from scantrail.vocabulary.events import Events
 
-_log = logging.getLogger(__name__)
-
-_NICE: Final = 19  # scoring comes first
-_PULSE_SECONDS: Final = 1.0
 _LOGS: Final = (".tsv", ".csv", ".parquet", ".tsv.gz", ".csv.gz")
 
 
-class _Order(msgspec.Struct, frozen=True):
-    job: int
-    settings: Settings
+def retrain(
+    settings: Settings,
+    stores: wiring.Stores,
+    job: Job,
+    progress: Callable[[str, float], None],
+) -> dict[str, str | None]:
+    """Train, try out and register; tells the version.
 
-
-def main() -> None:
-    """Run the job that standard input names."""
-    order = msgspec.json.decode(sys.stdin.buffer.read(), type=_Order)
-    configure(order.settings.log_format, order.settings.log_level)
-    os.nice(_NICE)
-    signal.signal(signal.SIGTERM, lambda *_: _thread.interrupt_main())
-    stores = wiring.stores(order.settings)
-    try:
-        run_job(order.settings, stores, order.job)
-    finally:
-        stores.close()
-
-
-def run_job(settings: Settings, stores: wiring.Stores, number: int) -> None:
-    """Run a queued job to its end, and note what became of it.
-
-    Args:
-        settings: By which rules, sites and data.
-        stores: Where the job is queued.
-        number: The job; one that is queued no longer is left alone.
+    What people know of stored items is used: those that they confirmed to be anomalous teach
+    nothing, those whose alerts they dismissed count as normal.
     """
-    jobs = stores.jobs
-    if not jobs.begin(number):
-        return
-    try:
-        with _pulse(jobs, number):
-            version = _retrain(settings, stores, jobs.get(number))
-    except KeyboardInterrupt:
-        cancelled = jobs.get(number).cancelled
-        jobs.end(number, "cancelled" if cancelled else "interrupted", message="it was stopped")
-    except ScantrailError as error:
-        jobs.end(number, "failed", message=str(error))
-    except Exception as error:  # noqa: BLE001 - whoever waits for the job is told
-        _log.exception("job %d failed", number)
-        jobs.end(number, "failed", message=f"{type(error).__name__}: {error}")
-    else:
-        jobs.end(number, "done", version=version)
-
-
-def _retrain(settings: Settings, stores: wiring.Stores, job: Job) -> str:
-    """Train, try out and register; returns the version."""
-
-    def progress(stage: str, share: float) -> None:
-        stores.jobs.note(job.id, stage, round(share, 3))
-
     progress("reading", 0.0)
     engine = wiring.engine(settings, learned=False)
     events = _events(settings, stores, engine, job.asked)
@@ -91,10 +35,10 @@ def _retrain(settings: Settings, stores: wiring.Stores, job: Job) -> str:
     registry = wiring.registry(settings)
     with tempfile.TemporaryDirectory(prefix="scantrail-training-") as scratch:
         folder = Path(scratch)
-        wiring.train(engine, events, folder, progress,
-                     seed=job.asked["seed"], epochs=job.asked["epochs"])  # fmt: skip
+        wiring.train(engine, events, folder, progress, seed=job.asked["seed"],
+                     epochs=job.asked["epochs"], known=stores.feedback.known_items())  # fmt: skip
         progress("registering", 1.0)
-        return registry.add(folder)
+        return {"version": registry.add(folder)}
 
 
 def _events(
@@ -127,28 +71,3 @@ def dataset_at(settings: Settings, name: str) -> Path:
     raise InputError(f"the dataset {name!r} has no file scans.tsv (or .csv, .parquet)")
 
 
-@contextmanager
-def _pulse(jobs: Jobs, number: int) -> Iterator[None]:
-    """Give signs of life meanwhile, and stop the work if somebody asks for it."""
-    over = threading.Event()
-
-    def beat() -> None:
-        while not over.wait(_PULSE_SECONDS):
-            try:
-                if not jobs.alive(number):
-                    _thread.interrupt_main()
-                    return
-            except StoreError as error:
-                _log.warning("job %d: %s", number, error)
-
-    thread = threading.Thread(target=beat, name="pulse", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-
-
-if __name__ == "__main__":
-    main()

@@ -32,15 +32,20 @@ from scantrail.registry import Registry
 from scantrail.rollout import Rollout
 from scantrail.settings import Settings
 from scantrail.sites import Sites, no_sites, read_sites
+from scantrail.stores.alerts import AlertLog
 from scantrail.stores.audit import Audit
 from scantrail.stores.cache import InProcess
 from scantrail.stores.database import Database
 from scantrail.stores.deployments import Deployments
+from scantrail.stores.evaluations import Evaluations
 from scantrail.stores.feedback import FeedbackStore
 from scantrail.stores.jobs import Jobs
 from scantrail.stores.keys import Keys
+from scantrail.stores.outbox import OutboxStore
 from scantrail.stores.reports import Reports
 from scantrail.stores.trails import Trails
+from scantrail.stores.windows import Windows
+from scantrail.stores.workers import Workers
 from scantrail.vocabulary.bounds import UNBOUNDED, Bounds
 from scantrail.vocabulary.events import Events, RawLog
 from scantrail.vocabulary.findings import Report
@@ -363,7 +368,8 @@ def train(
         events: The log.
         folder: Where the artifact goes.
         progress: Told what is being done, and which share is done.
-        given: `seed`; maybe `epochs`, `parameters` (a file) and `dataset` (where events are from).
+        given: `seed`; maybe `epochs`, `parameters` (a file), `dataset` (where events are from) and
+            `known` (EPCs of which people know whether they are anomalous).
 
     Raises:
         TrainingError: Nothing can be learned from this log, or the extra `train` is not installed.
@@ -379,8 +385,9 @@ def train(
         fit = msgspec.structs.replace(fit, epochs=given["epochs"])
     settings = msgspec.structs.replace(settings, seed=given["seed"], fit=fit)
     journeys, scores = _suspected(learned, events)
-    known = origin(dataset) if dataset else {}
-    return run(journeys, scores, folder, settings, progress, known)
+    lineage = origin(dataset) if dataset else {}
+    known = given.get("known", {})
+    return run(journeys, scores, folder, settings, progress, lineage, known=known)
 
 
 def tune(
@@ -482,6 +489,31 @@ class Stores:
     def jobs(self) -> Jobs:
         """Work in the background."""
         return Jobs(self.database)
+
+    @cached_property
+    def workers(self) -> Workers:
+        """Who works in the background."""
+        return Workers(self.database)
+
+    @cached_property
+    def windows(self) -> Windows:
+        """Stretches of the log of predictions."""
+        return Windows(self.database)
+
+    @cached_property
+    def evaluations(self) -> Evaluations:
+        """What monitoring found."""
+        return Evaluations(self.database)
+
+    @cached_property
+    def alerts(self) -> AlertLog:
+        """Alerts of monitoring."""
+        return AlertLog(self.database)
+
+    @cached_property
+    def outbox(self) -> OutboxStore:
+        """Notices to be delivered."""
+        return OutboxStore(self.database)
 
     def close(self) -> None:
         """Let go of the database."""

@@ -1,4 +1,4 @@
-"""Jobs: work in the background, one at a time, and what became of each."""
+"""Jobs: work in the background, one of a kind at a time, and what became of each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from scantrail.stores.database import Database
 from scantrail.stores.tables import JOBS
 from scantrail.vocabulary.times import utc
 
+Kind = Literal["retrain", "monitor"]
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
+#: What to do where nobody works in the background.
+NO_WORKER: Final = (
+    "start one with 'scantrail worker', or let the service start one: SCANTRAIL_WORKER=child"
+)
 _SILENT: Final = 30_000_000  # microseconds without a sign of life: the job's process is gone
 
 
@@ -22,6 +27,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A job; see `tables.JOBS`. Times are microseconds since 1970, UTC."""
 
     id: int
+    kind: Kind
     state: State
     asked: dict[str, Any]
     actor: str
@@ -48,23 +54,23 @@ class Jobs:
         """Keep them in a database."""
         self._database = database
 
-    def add(self, asked: Mapping[str, Any], actor: str) -> Job:
+    def add(self, kind: Kind, asked: Mapping[str, Any], actor: str) -> Job:
         """Queue a job.
 
         Raises:
-            ConflictError: Another waits or runs.
+            ConflictError: Another of its kind waits or runs.
         """
         self.bury()
         now = _now()
         values = {
-            "active": 1, "state": "queued", "asked": msgspec.json.encode(asked).decode(),
+            "kind": kind, "active": kind, "state": "queued", "asked": msgspec.json.encode(asked).decode(),
             "actor": actor, "created_at": now, "seen_at": now, "stage": "queued",
             "progress": 0.0, "cancelled": False,
         }  # fmt: skip
         with self._database.writing() as connection:
             if not self._database.sqlite:  # there, one writes at a time anyway
                 connection.execute(sa.text("LOCK TABLE jobs IN SHARE ROW EXCLUSIVE MODE"))
-            other = connection.execute(sa.select(JOBS.c.id).where(JOBS.c.active == 1)).scalar()
+            other = connection.execute(sa.select(JOBS.c.id).where(JOBS.c.active == kind)).scalar()
             if other is None:
                 added = connection.execute(sa.insert(JOBS), values)
                 assert added.inserted_primary_key is not None
@@ -72,8 +78,8 @@ class Jobs:
                     sa.select(JOBS).where(JOBS.c.id == added.inserted_primary_key[0])
                 ).one())  # fmt: skip
         raise ConflictError(
-            f"job {other} is {self.get(other).state}, and one at a time may; wait for it, or "
-            "cancel it"
+            f"job {other} ({kind}) is {self.get(other).state}, and one at a time may; wait for it, "
+            "or cancel it"
         )
 
     def get(self, job: int) -> Job:
@@ -87,9 +93,21 @@ class Jobs:
             raise NotFoundError(f"there is no job {job}; GET /api/admin/ml/jobs lists all")
         return found[0]
 
-    def all(self, most: int) -> list[Job]:
-        """The newest jobs, the newest first."""
-        return self._read(sa.select(JOBS).order_by(JOBS.c.id.desc()).limit(most))
+    def all(self, most: int, kind: Kind | None = None) -> list[Job]:
+        """The newest jobs, of a kind or all, the newest first."""
+        asked = sa.select(JOBS).order_by(JOBS.c.id.desc()).limit(most)
+        return self._read(asked if kind is None else asked.where(JOBS.c.kind == kind))
+
+    def queued(self) -> list[Job]:
+        """Jobs that wait, the oldest first."""
+        return self._read(sa.select(JOBS).where(JOBS.c.state == "queued").order_by(JOBS.c.id))
+
+    def keep_queued(self) -> None:
+        """Give a sign of life for all that wait: a worker is there, and comes to them in time."""
+        with self._database.writing() as connection:
+            connection.execute(
+                sa.update(JOBS).where(JOBS.c.state == "queued").values(seen_at=_now())
+            )
 
     def counts(self) -> dict[State, int]:
         """How many jobs are in each state; states without jobs are left out."""
@@ -143,9 +161,11 @@ class Jobs:
     def bury(self) -> list[int]:
         """End jobs whose process is gone: they are interrupted. Returns their numbers."""
         buried = []
-        silent = sa.select(JOBS).where(JOBS.c.active == 1, JOBS.c.seen_at < _now() - _SILENT)
-        for job in self._read(silent):
+        silent = JOBS.c.active.is_not(None) & (JOBS.c.seen_at < _now() - _SILENT)
+        for job in self._read(sa.select(JOBS).where(silent)):
             message = f"its process gave no sign of life since {utc(job.seen_at)}; start it again"
+            if job.state == "queued":
+                message = f"no worker was there for it since {utc(job.seen_at)}; {NO_WORKER}"
             if self.end(job.id, "interrupted", message=message):
                 buried.append(job.id)
         return buried

@@ -103,7 +103,7 @@ class Reports:
             sa.select(REPORTS.c.id, REPORTS.c.created_at, JUDGEMENTS.c.made_by)
             .join(JUDGEMENTS, JUDGEMENTS.c.digest == REPORTS.c.judgement)
             .where(REPORTS.c.created_at <= moment)
-            .order_by(REPORTS.c.id.desc())
+            .order_by(REPORTS.c.created_at.desc(), REPORTS.c.id.desc())
             .limit(1)
         )
         found = self._read(asked)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -73,15 +75,24 @@ def dealt(journeys: Journeys, hands: int, seed: int) -> Ints:
     return hand[lot]
 
 
-def presumed_normal(journeys: Journeys, rule_scores: pl.Series, high: float) -> Ints:
+def presumed_normal(
+    journeys: Journeys,
+    rule_scores: pl.Series,
+    high: float,
+    known: Mapping[str, bool] = MappingProxyType({}),
+) -> Ints:
     """Items on which no rule fired with confidence; places in `Journeys.codes`, ascending.
 
     Args:
         journeys: The events.
         rule_scores: The highest rule score per event, in the order of `columns`.
         high: From this score on an item is left out.
+        known: EPCs of which people know whether they are anomalous; they know better than rules.
     """
     odd = np.zeros(len(journeys.codes), bool)
     fired = (rule_scores >= high).fill_null(value=False).to_numpy()
     odd[journeys.columns["epc"][fired]] = True
+    if known:
+        told = journeys.codes.replace_strict(dict(known), default=None, return_dtype=pl.Boolean)
+        odd = np.where(told.is_null(), odd, told.fill_null(value=False))
     return np.flatnonzero(~odd)

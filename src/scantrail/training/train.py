@@ -85,13 +85,15 @@ class Trained:
     folder: Path
 
 
-def train(
+def train(  # noqa: PLR0913 - what is known of the data comes by name
     journeys: Journeys,
     rule_scores: pl.DataFrame,
     folder: Path,
     settings: TrainSettings,
     progress: Callable[[str, float], None] = lambda _what, _share: None,
     origin: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    known: Mapping[str, bool] = MappingProxyType({}),
 ) -> Trained:
     """Learn from a log that is mostly normal, and write an artifact.
 
@@ -104,13 +106,19 @@ def train(
         settings: How to learn.
         progress: Told what is being done and which share of all is done, 0 to 1.
         origin: For the card: the dataset, its parents and its sources (`datasets.lineage.origin`).
+        known: EPCs of which people know whether they are anomalous (`stores.feedback`).
 
     Raises:
         TrainingError: There is too little, or nothing that varies, to learn from.
     """
     progress("splitting", 0.0)
     parts = split(journeys, settings.seed)
-    presumed = presumed_normal(journeys, rule_scores.max_horizontal(), settings.normal_below)
+    highest = rule_scores.max_horizontal()
+    presumed = presumed_normal(journeys, highest, settings.normal_below, known)
+    if known:
+        confirmed = sum(known.values())
+        feedback = {"confirmed": confirmed, "dismissed": len(known) - confirmed}
+        origin = {**origin, "feedback": feedback}
     _refuse_odd_logs(journeys, presumed, settings)
     progress("leaving out what is strange", 0.01)
     normal = without_strangest(

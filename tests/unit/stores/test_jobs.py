@@ -18,7 +18,7 @@ def jobs(database_url):
 
 
 def test_a_job_from_its_beginning_to_its_end(jobs):
-    job = jobs.add(ASKED, "kim")
+    job = jobs.add("retrain", ASKED, "kim")
     assert (job.state, job.asked, job.actor, job.active) == ("queued", ASKED, "kim", True)
     assert jobs.begin(job.id)
     assert not jobs.begin(job.id)  # another process has it
@@ -33,18 +33,18 @@ def test_a_job_from_its_beginning_to_its_end(jobs):
 
 
 def test_one_at_a_time(jobs):
-    job = jobs.add(ASKED, "kim")
-    with pytest.raises(ConflictError, match=f"job {job.id} is queued, and one at a time may"):
-        jobs.add(ASKED, "lee")
+    job = jobs.add("retrain", ASKED, "kim")
+    with pytest.raises(ConflictError, match=rf"job {job.id} \(retrain\) is queued, and one at a time may"):
+        jobs.add("retrain", ASKED, "lee")
     jobs.end(job.id, "failed", message="no data")
-    assert jobs.add(ASKED, "lee").state == "queued"
+    assert jobs.add("retrain", ASKED, "lee").state == "queued"
 
 
 def test_a_waiting_job_is_cancelled_at_once_and_a_running_one_is_told(jobs):
-    waiting = jobs.add(ASKED, "kim")
+    waiting = jobs.add("retrain", ASKED, "kim")
     assert jobs.cancel(waiting.id).state == "cancelled"
     assert not jobs.begin(waiting.id)
-    running = jobs.add(ASKED, "kim")
+    running = jobs.add("retrain", ASKED, "kim")
     jobs.begin(running.id)
     assert jobs.cancel(running.id).state == "running"
     assert not jobs.alive(running.id)
@@ -54,7 +54,7 @@ def test_a_waiting_job_is_cancelled_at_once_and_a_running_one_is_told(jobs):
 
 
 def test_a_job_whose_process_is_silent_is_interrupted(jobs, monkeypatch):
-    job = jobs.add(ASKED, "kim")
+    job = jobs.add("retrain", ASKED, "kim")
     jobs.begin(job.id)
     assert jobs.bury() == []
     later = module._now() + 31_000_000
@@ -62,7 +62,7 @@ def test_a_job_whose_process_is_silent_is_interrupted(jobs, monkeypatch):
     assert jobs.bury() == [job.id]
     assert jobs.get(job.id).state == "interrupted"
     assert "gave no sign of life since" in jobs.get(job.id).message
-    assert jobs.add(ASKED, "kim").state == "queued"
+    assert jobs.add("retrain", ASKED, "kim").state == "queued"
 
 
 def test_an_unknown_job_is_told(jobs):

@@ -1,0 +1,1 @@
+"""What is done beside scoring: jobs, monitoring, deliveries, and the worker that does them."""
