@@ -115,7 +115,28 @@ def write_artifact(
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    card = msgspec.structs.replace(card, digests=digests)
+    _write_card(folder, msgspec.structs.replace(card, digests=digests))
+
+
+def derive(folder: Path, target: Path, about: Mapping[str, Any]) -> None:
+    """Write an artifact that differs from another in what its card says about it alone.
+
+    Args:
+        folder: The other one.
+        target: Made if need be.
+        about: Added to the card's `about`; `alert_score` there sets when models raise an alarm.
+
+    Raises:
+        ArtifactError: As `read_card`, or a file is missing or was changed.
+    """
+    card, _ = read_card(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    for name in (_NETWORK, _ARRAYS):
+        (target / name).write_bytes(_checked(folder, name, card))
+    _write_card(target, msgspec.structs.replace(card, about={**card.about, **about}))
+
+
+def _write_card(folder: Path, card: Card) -> None:
     text = json.dumps(msgspec.to_builtins(card), ensure_ascii=False, indent=1)
     part = folder / f".{_CARD}.part"
     part.write_text(text + "\n", encoding="utf-8")

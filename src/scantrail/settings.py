@@ -14,6 +14,11 @@ from scantrail.ensemble import EnsembleSettings
 from scantrail.errors import SettingsError
 from scantrail.guard import Budgets
 from scantrail.logs import Format, Level
+from scantrail.monitoring.settings import (
+    MonitoringSettings,
+    RetrainingSettings,
+    WebhookSettings,
+)
 from scantrail.stores.cache import CacheSettings
 
 PREFIX: Final = "SCANTRAIL_"
@@ -54,6 +59,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     load_models: Literal["start", "first_use"] = "start"  #: when the artifact is read
     keep_models_seconds: float = 60.0  #: so long a version that no longer judges stays loaded
     unload_idle_minutes: float = 0.0  #: so long unused, the artifact is unloaded; 0: never
+    worker: Literal["child", "none"] = "child"  #: whether the service starts one for itself
+    monitoring: MonitoringSettings = MonitoringSettings()
+    retraining: RetrainingSettings = RetrainingSettings()  #: what starts one by itself
+    webhook: WebhookSettings = WebhookSettings()  #: where notices of alerts go
     datasets: str = ""  #: folder of logs that retraining may use by name; empty: stored scans only
     thresholds: RuleSettings = RuleSettings()
     ensemble: EnsembleSettings = EnsembleSettings()
@@ -117,8 +126,10 @@ def _put(values: dict[str, Any], path: list[str], text: str) -> None:
                 f"set {PREFIX}{'__'.join(path).upper()} and its like alone"
             )
         values = inner
-    lists = ("algorithms", "companies", "cors_origins", "lane_z_fast", "lane_z_slow",
-             "lane_z_scores", "missed_scores", "optional_tiers", "trusted_proxies")  # fmt: skip
+    lists = (
+        "algorithms", "closed", "companies", "cors_origins", "lane_z_fast", "lane_z_slow",
+        "lane_z_scores", "missed_scores", "on", "optional_tiers", "trusted_proxies",
+    )  # fmt: skip
     values[name] = (
         [part.strip() for part in text.split(",") if part.strip()] if name in lists else text
     )

@@ -161,7 +161,7 @@ class Engine:
 
     def with_artifact(self, artifact: Artifact | None, missing: tuple[str, ...] = ()) -> Engine:
         """The same engine with other learned detectors."""
-        settings = _with_alert_score(self.settings, artifact)
+        settings = with_alert_score(self.settings, artifact)
         return replace(self, settings=settings, artifact=artifact, missing=missing)
 
     def try_out(self, artifact: Artifact) -> None:
@@ -239,15 +239,18 @@ def engine(settings: Settings, *, learned: bool = True) -> Engine:
         thresholds = msgspec.structs.replace(thresholds, companies=companies)
     settings = msgspec.structs.replace(settings, thresholds=thresholds)
     artifact = remembering(artifact_of(settings), cache_of(settings)) if learned else None
-    return Engine(_with_alert_score(settings, artifact), network_at(path), artifact)
+    return Engine(with_alert_score(settings, artifact), network_at(path), artifact)
 
 
-def _with_alert_score(settings: Settings, artifact: Artifact | None) -> Settings:
-    """Settings in which a budget of alerts has become a score."""
+def with_alert_score(settings: Settings, artifact: Artifact | None) -> Settings:
+    """Settings in which a budget of alerts, or what feedback told, has become the alert score."""
     budget = settings.ensemble.alerts_per_10k
-    if budget is None or artifact is None:
+    if artifact is None:
         return settings
-    score = artifact.alert_score(budget)
+    told = artifact.card.about.get("alert_score")
+    if budget is None and told is None:
+        return settings
+    score = float(told) if budget is None else artifact.alert_score(budget)
     ensemble = msgspec.structs.replace(settings.ensemble, alert_score=score)
     return msgspec.structs.replace(settings, ensemble=ensemble)
 

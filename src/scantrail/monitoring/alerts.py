@@ -14,6 +14,7 @@ where.
   doubles how long it must be quiet before the alert ends, so that what comes and goes is one alert
   and not twenty.
 - Snooze: nothing is sent until then; the alert lives on.
+- Acknowledge: somebody looks after it, and needs no updates; its end is told.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         told_strength: What it said.
         told_symptoms: How many symptoms it said.
         snoozed: Until when nothing is sent.
+        acknowledged: Who looks after it, "" for nobody; of such an alert only its end is told.
         starts: When it started, or returned after it was quiet for a while; oldest first.
     """
 
@@ -77,6 +79,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     told_strength: float = 0.0
     told_symptoms: int = 0
     snoozed: dt.datetime | None = None
+    acknowledged: str = ""
     starts: tuple[dt.datetime, ...] = ()
 
     @property
@@ -261,7 +264,8 @@ def _go_on(alert: Alert, now: dt.datetime, settings: AlertSettings) -> tuple[Ale
     stronger = alert.lead.strength >= _GROWN * alert.told_strength
     more = len(alert.symptoms) > alert.told_symptoms
     rested = now - alert.told >= settings.update_every
-    return alert, "update" if (stronger or more) and rested else None
+    worth = (stronger or more) and rested and not alert.acknowledged
+    return alert, "update" if worth else None
 
 
 def _before(alert: Alert) -> Alert | None:

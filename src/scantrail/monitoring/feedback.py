@@ -7,6 +7,7 @@ without an alert is looked at too; what is found among them, scaled up, is what 
 from __future__ import annotations
 
 import hashlib
+import heapq
 import math
 from collections.abc import Iterable
 from typing import Final
@@ -117,13 +118,45 @@ def audit_sample(codes: Iterable[str], size: int, week: str, seed: int = 0) -> l
     >>> audit_sample(["a", "b", "c", "d"], 2, "2025-W36")
     ['b', 'a']
     """
-    if size < 1:
-        raise MonitoringError(f"a sample of {size} items says nothing; ask for at least 1")
+    sampler = Sampler(size, week, seed)
+    for code in codes:
+        sampler.offer(code)
+    return sampler.drawn()
 
-    def lot(code: str) -> bytes:
-        return hashlib.blake2b(f"{seed}/{week}/{code}".encode(), digest_size=16).digest()
 
-    return sorted(set(codes), key=lambda code: (lot(code), code))[:size]
+class Sampler:
+    """Draws from items that come one by one; keeps no more of them than are drawn."""
+
+    def __init__(self, size: int, week: str, seed: int = 0) -> None:
+        """Draw nothing yet; see `audit_sample`.
+
+        Raises:
+            MonitoringError: A sample of no item.
+        """
+        if size < 1:
+            raise MonitoringError(f"a sample of {size} items says nothing; ask for at least 1")
+        self._size, self._prefix = size, f"{seed}/{week}/"
+        self._best: list[tuple[int, str]] = []  # a heap, the highest lot first
+        self._codes: set[str] = set()
+
+    def offer(self, code: str) -> None:
+        """Consider an item; one that came before counts once."""
+        digest = hashlib.blake2b(f"{self._prefix}{code}".encode(), digest_size=16).digest()
+        lot = -int.from_bytes(digest, "big")
+        if code in self._codes:
+            return
+        if len(self._best) < self._size:
+            heapq.heappush(self._best, (lot, code))
+        elif lot > self._best[0][0]:
+            _, gone = heapq.heapreplace(self._best, (lot, code))
+            self._codes.discard(gone)
+        else:
+            return
+        self._codes.add(code)
+
+    def drawn(self) -> list[str]:
+        """The items drawn so far, the lowest lot first."""
+        return [code for _, code in sorted(self._best, reverse=True)]
 
 
 def recall(audits: Iterable[Audit]) -> Estimate:

@@ -5,6 +5,7 @@ All of it can be had from a store of events and verdicts; nothing here scores.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import polars as pl
@@ -66,22 +67,53 @@ def observe(
     Returns:
         `OBSERVED` and the report's score columns, in the order of `seen`.
     """
-    scores = [name for name in report.verdicts.columns if name.endswith("Score")]
-    scores.append("finalConfidence")
     arrived = _arrival(events.frame) if received is None else received
-    verdicts = report.verdicts.select(
-        "row", "epc_code", *scores, kind=pl.col("kind").fill_null("none"), alert="anomaly"
+    earlier = None if history is None else history.frame
+    table = scans(events.frame, report.verdicts, network, arrived, earlier)
+    return whole([table, _rejected(events, table)])
+
+
+def scans(
+    events: pl.DataFrame,
+    verdicts: pl.DataFrame,
+    network: Network,
+    arrived: pl.Series,
+    history: pl.DataFrame | None = None,
+) -> pl.DataFrame:
+    """Some of the rows of an observation; `whole` puts them together.
+
+    Args:
+        events: `vocabulary.events.EVENTS`.
+        verdicts: On each of them: `anomaly`, `kind`, `finalConfidence` and scores.
+        network: What journeys are measured against.
+        arrived: When each event came in (Datetime UTC).
+        history: Other events in which journeys may have begun, of the same columns.
+    """
+    said = verdicts.select(
+        *_scores_of(verdicts), kind=pl.col("kind").fill_null("none"), alert="anomaly"
     )
-    table = _scans(events.frame, arrived).join(verdicts, on="row")
+    table = pl.concat([_scans(events, arrived), said], how="horizontal")
     table = table.join(_journey(events, network, history), on="row")
-    table = table.join(_products(events.frame["epc_code"]), on="epc_code", how="left")
+    return table.join(_products(events["epc_code"]), on="epc_code", how="left")
+
+
+def whole(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """The observation that rows, judged or rejected, make together, in the order of `seen`."""
+    every = pl.concat(parts, how="diagonal")
+    missing = [name for name in OBSERVED if name not in every.columns]
+    every = every.with_columns(pl.lit(None, OBSERVED[name]).alias(name) for name in missing)
     together = pl.len().over("site", "step", "scanned").cast(pl.Float64)
-    whole = pl.concat([table, _rejected(events, table)], how="diagonal")
     return (
-        whole.with_columns(together=pl.when(pl.col("rejected") == "read").then(together))
-        .select(*(pl.col(name).cast(dtype) for name, dtype in OBSERVED.items()), *scores)
+        every.with_columns(together=pl.when(pl.col("rejected") == "read").then(together))
+        .select(
+            *(pl.col(name).cast(dtype) for name, dtype in OBSERVED.items()), *_scores_of(every)
+        )
         .sort("seen")
     )
+
+
+def _scores_of(verdicts: pl.DataFrame) -> list[str]:
+    return [name for name in verdicts.columns if name.endswith("Score")] + ["finalConfidence"]
 
 
 def _scans(frame: pl.DataFrame, arrived: pl.Series) -> pl.DataFrame:
@@ -89,6 +121,7 @@ def _scans(frame: pl.DataFrame, arrived: pl.Series) -> pl.DataFrame:
     local = pl.duration(minutes="offset")
     return frame.select(
         "row",
+        "epc_code",
         site=_site_key(),
         feed=pl.col("file_id").cast(pl.String),
         rejected=pl.lit("read"),
@@ -107,14 +140,16 @@ def _arrival(frame: pl.DataFrame) -> pl.Series:
     return frame.select(pl.col("time").cum_max().over("file_id", order_by="row")).to_series()
 
 
-def _journey(events: Events, network: Network, history: Events | None) -> pl.DataFrame:
+def _journey(
+    events: pl.DataFrame, network: Network, history: pl.DataFrame | None
+) -> pl.DataFrame:
     """What each event's step was, where it came from, and how long that took."""
-    frame = events.frame.select(pl.exclude("event_id"))
+    frame = events.select(pl.exclude("event_id"))
     begin = 0
     if history is not None:
-        begin = len(history.frame)
+        begin = len(history)
         later = frame.with_columns(row=(pl.col("row") + begin).cast(pl.UInt32))
-        first = history.frame.select(frame.columns)
+        first = history.select(frame.columns)
         frame = pl.concat([first.with_columns(row=pl.int_range(begin, dtype=pl.UInt32)), later])
     frame = frame.with_columns(event_id=pl.col("row").cast(pl.Int64))
     journeys = see(frame, network)
