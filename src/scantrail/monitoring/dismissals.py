@@ -75,15 +75,16 @@ class Dismissals:
         marks: list[int | None] = [None] * len(verdicts)
         suspects = np.flatnonzero(verdicts["anomaly"].to_numpy())
         if self and len(suspects):
-            for at, case in zip(suspects, cases(verdicts, journeys, suspects), strict=True):
+            kinds = verdicts["kind"][suspects.tolist()].to_list()
+            for at, case in zip(suspects, cases(kinds, journeys, suspects), strict=True):
                 marks[at] = self.of(case)
         return pl.Series("dismissed", marks, pl.Int64)
 
 
 def cases(
-    verdicts: pl.DataFrame, journeys: Journeys, places: npt.NDArray[np.int64]
+    kinds: Sequence[str | None], journeys: Journeys, places: npt.NDArray[np.int64]
 ) -> list[Case]:
-    """What groups are told by, of the events at these places of `journeys.events`."""
+    """What groups are told by, of the events of these kinds at these places of `events`."""
     at = places.tolist()
     events = journeys.events[at]
     codes = events["epc_code"].to_list()
@@ -100,7 +101,7 @@ def cases(
             before=called(stand - 1) if linked["position"][stand] > 0 else frozenset(),
         )
         for code, kind, product, stand in zip(
-            codes, verdicts["kind"][at].to_list(), products(codes), stands.tolist(), strict=True
+            codes, kinds, products(codes), stands.tolist(), strict=True
         )
     ]
 

@@ -13,7 +13,7 @@ from scantrail.registry import NONE
 from scantrail.serve import answers_of_models as answers
 from scantrail.serve.auth import caller_of
 from scantrail.serve.document import REFUSALS, told
-from scantrail.serve.jobs import Retraining
+from scantrail.serve.jobs import JobDesk
 from scantrail.serve.memory import resident
 from scantrail.serve.models import Models
 from scantrail.serve.service import Service
@@ -47,11 +47,11 @@ def _about(model: Any, summary: str) -> dict[str, Any]:
     return about
 
 
-def add_models(app: FastAPI, service: Service, retraining: Retraining) -> None:
+def add_models(app: FastAPI, service: Service) -> None:
     """Add all of them."""
     _add_models(app, service.models, service.stores)
     _add_changes(app, service.models)
-    _add_jobs(app, retraining)
+    _add_jobs(app, service.jobs)
 
 
 def _add_models(app: FastAPI, models: Models, stores: Stores) -> None:
@@ -151,8 +151,8 @@ def _add_changes(app: FastAPI, models: Models) -> None:
         return deployment(models.rollout.unpin(caller_of(request).id, why.reason))
 
 
-def _add_jobs(app: FastAPI, retraining: Retraining) -> None:
-    jobs = retraining.jobs
+def _add_jobs(app: FastAPI, desk: JobDesk) -> None:
+    jobs = desk.jobs
     about = _about(answers.Job, "Learn anew")
     about["responses"][202] = about["responses"].pop(200)
 
@@ -160,12 +160,12 @@ def _add_jobs(app: FastAPI, retraining: Retraining) -> None:
     def retrain(request: Request, asked: answers.RetrainRequest = _DEFAULTS) -> Response:
         """Starts a job that trains on stored scans or on a named log, and registers the result.
 
-        It runs beside the service, with low priority; one at a time may. Nothing is deployed by it.
+        A worker does it, with low priority; one at a time may. Nothing is deployed by it.
         """
-        job = retraining.start(asked.model_dump(), caller_of(request).id)
+        job = desk.start("retrain", asked.model_dump(), caller_of(request).id)
         return JSONResponse(job_view(job), 202, {"Location": f"{_PREFIX}/jobs/{job.id}"})
 
-    about = told(list[answers.Job], "Retrainings", "models")
+    about = told(list[answers.Job], "Work in the background", "models")
 
     @app.get(_PREFIX + "/jobs", **about)
     def listed(most: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[dict[str, Any]]:
@@ -181,7 +181,7 @@ def _add_jobs(app: FastAPI, retraining: Retraining) -> None:
         jobs.bury()
         return job_view(jobs.get(job))
 
-    about = _about(answers.Job, "Stop a retraining")
+    about = _about(answers.Job, "Stop a job")
 
     @app.post(_PREFIX + "/jobs/{job}/cancel", **about)
     def cancel(job: Number) -> dict[str, Any]:

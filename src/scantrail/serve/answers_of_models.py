@@ -95,20 +95,21 @@ class ModelList(BaseModel):
 
 
 class Job(BaseModel):
-    """A retraining."""
+    """Work in the background; what it was asked depends on its kind."""
 
-    model_config = _example(
-        id=7, state="failed", dataset="summer", seed=0, epochs=4, actor="api",
+    model_config = ConfigDict(extra="allow") | _example(
+        id=7, kind="retrain", state="failed", dataset="summer", seed=0, epochs=4, actor="api",
         createdAt="2025-08-17T02:15:00+00:00", startedAt="2025-08-17T02:15:01+00:00",
         endedAt="2025-08-17T02:25:01+00:00", stage="epoch 2/4", progress=0.5,
         version="8bb2db7e7584", message="no space is left on the device",
     )  # fmt: skip
 
     id: int
+    kind: Literal["retrain", "monitor"]
     state: Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
-    dataset: str | None
-    seed: int
-    epochs: int
+    dataset: str | None = None
+    seed: int | None = None
+    epochs: int | None = None
     actor: str
     createdAt: _At
     startedAt: str | None
@@ -116,7 +117,7 @@ class Job(BaseModel):
     stage: str
     progress: float = Field(ge=0, le=1)
     version: str | None = Field(description="Of the artifact that it registered.")
-    message: str | None
+    message: str | None = Field(description="What came of it.")
 
 
 class LoadedModel(BaseModel):

@@ -27,16 +27,18 @@ from scantrail.errors import (
 from scantrail.serve.account import account
 from scantrail.serve.admin import add_audit, add_keys
 from scantrail.serve.admin_models import add_models
+from scantrail.serve.alerts import add_alerts, add_review_of_alerts
 from scantrail.serve.auth import needs
 from scantrail.serve.bodies import Bodies
 from scantrail.serve.desk import Busy
 from scantrail.serve.detecting import add_detection
 from scantrail.serve.document import TAGS, describe
+from scantrail.serve.feedback import add_feedback, add_review
 from scantrail.serve.gate import Gate, Refused
 from scantrail.serve.health import add_health
-from scantrail.serve.jobs import Retraining
 from scantrail.serve.limiting import Limits
 from scantrail.serve.models import Models
+from scantrail.serve.monitoring import add_monitoring, add_monitoring_acts
 from scantrail.serve.observing import add_metrics
 from scantrail.serve.records import RequestError
 from scantrail.serve.schemas import DetectionRequest, LegacyRequest
@@ -79,7 +81,6 @@ def create_app(
     settings = engine.settings
     kept = opened or stores(settings)
     models = Models(engine, rollout(engine, kept), configured or (lambda: engine.artifact))
-    retraining = Retraining(settings, kept)
     service = Service(engine, kept, models)
     gate = _gate(kept, settings, open_to_all=insecure_local)
     told = traces(settings.otlp_endpoint)
@@ -89,17 +90,17 @@ def create_app(
         summary="Which scans are suspect, how sure, why, and what to do.",
         version=version("scantrail"),
         openapi_tags=TAGS,
-        lifespan=_lifespan(service, retraining, gate, told, close=opened is None),
+        lifespan=_lifespan(service, gate, told, close=opened is None),
     )
     app.state.gate, app.state.metrics = gate, service.metrics
-    _add_endpoints(app, service, gate, retraining)
+    _add_endpoints(app, service, gate)
     _handle_errors(app)
     _wrap(app, settings, local=insecure_local)
     app.add_middleware(Watch, metrics=service.metrics, traces=told)
     return app
 
 
-def _add_endpoints(app: FastAPI, service: Service, gate: Gate, retraining: Retraining) -> None:
+def _add_endpoints(app: FastAPI, service: Service, gate: Gate) -> None:
     """Add each group of endpoints for callers with its scope."""
     add_health(app, service)
     if not service.engine.settings.metrics_open:
@@ -109,8 +110,14 @@ def _add_endpoints(app: FastAPI, service: Service, gate: Gate, retraining: Retra
         (Scope.DETECT, add_detection),
         (Scope.READ, add_reports),
         (Scope.READ, add_manager),
+        (Scope.READ, add_monitoring),
+        (Scope.READ, add_alerts),
+        (Scope.READ, add_feedback),
+        (Scope.REVIEW, add_review),
+        (Scope.REVIEW, add_review_of_alerts),
         (Scope.ADMIN, partial(add_keys, gate=gate)),
-        (Scope.ADMIN, partial(add_models, retraining=retraining)),
+        (Scope.ADMIN, add_models),
+        (Scope.ADMIN, add_monitoring_acts),
         (Scope.ADMIN, add_audit),  # and whatever is added later
     ):
         app.router.route_class = needs(scope)
@@ -149,7 +156,7 @@ def _wrap(app: FastAPI, settings: Settings, *, local: bool) -> None:
 
 
 def _lifespan(
-    service: Service, retraining: Retraining, gate: Gate, told: Traces | None, *, close: bool
+    service: Service, gate: Gate, told: Traces | None, *, close: bool
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """What begins and ends with the service."""
 
@@ -162,7 +169,6 @@ def _lifespan(
         noting.cancel()
         await anyio.to_thread.run_sync(service.desk.close)  # what was accepted is finished first
         await anyio.to_thread.run_sync(service.models.close)
-        await anyio.to_thread.run_sync(retraining.close)
         with suppress(StoreError):
             await anyio.to_thread.run_sync(gate.keep_uses)
         await gate.close()

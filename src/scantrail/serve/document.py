@@ -33,6 +33,9 @@ REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
 TAGS: Final = [
     {"name": "detection", "description": "Judge scans."},
     {"name": "reports", "description": "Past detections, as many as the service keeps."},
+    {"name": "feedback", "description": "What people say of alerts, and what follows from it."},
+    {"name": "alerts", "description": "What monitoring found not to be as it was."},
+    {"name": "monitoring", "description": "Drift, alert rates, feeds, and how good alerts are."},
     {"name": "manager", "description": "The chain, and what was seen on it."},
     {"name": "admin", "description": "Who may call, and what administrators did."},
     {"name": "models", "description": "Which artifact judges, and how it is changed."},

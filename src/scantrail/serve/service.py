@@ -25,6 +25,7 @@ from scantrail.serve.account import Account, account
 from scantrail.serve.desk import Busy, Desk
 from scantrail.serve.detection import answer
 from scantrail.serve.dismissing import Marker
+from scantrail.serve.jobs import JobDesk
 from scantrail.serve.memory import Memory
 from scantrail.serve.metrics import Metrics
 from scantrail.serve.models import Models
@@ -65,6 +66,7 @@ class Service:
         """Put it together; the engine's artifact is not looked at, `models` gives it."""
         self.engine, self.stores, self.models = engine, stores, models
         self.dismissals = Marker(stores.feedback)
+        self.jobs = JobDesk(engine.settings, stores)
         self.limiter = anyio.CapacityLimiter(_AT_ONCE)
         self.metrics = Metrics()
         self.guard = Guard(engine.settings.budgets, self.metrics.failed)

@@ -62,6 +62,7 @@ def job_view(job: Job) -> Json:
     """A job."""
     return {
         "id": job.id,
+        "kind": job.kind,
         "state": job.state,
         **job.asked,
         "actor": job.actor,

@@ -272,7 +272,7 @@ class FeedbackStore:
             .join(VERDICTS, (VERDICTS.c.event == OPINIONS.c.event) & _CURRENT)
             .join(REPORTS, REPORTS.c.id == VERDICTS.c.report_id)
             .join(JUDGEMENTS, JUDGEMENTS.c.digest == REPORTS.c.judgement)
-            .where(FEEDBACK.c.at >= since, _HOLDS)
+            .where(FEEDBACK.c.at >= since, _HOLDS, VERDICTS.c.anomaly == sa.true())
             .order_by(_CLOSENESS, FEEDBACK.c.id)
         )
         found: dict[bytes, Looked] = {}
@@ -289,10 +289,10 @@ class FeedbackStore:
         said: dict[str, bool] = {}
         for one in self.looked(0):
             said[one.epc_code] = said.get(one.epc_code, False) or one.confirmed
-        audited = _asked().where(
-            FEEDBACK.c.target == "item", FEEDBACK.c.verdict != "withdraw", _HOLDS
+        of_one = _asked().where(
+            FEEDBACK.c.target != "group", FEEDBACK.c.verdict != "withdraw", _HOLDS
         )
-        for given in self._read(audited.order_by(FEEDBACK.c.id)):
+        for given in self._read(of_one.order_by(FEEDBACK.c.id)):
             if given.epc_code is not None:
                 confirmed = given.verdict == "confirm"
                 said[given.epc_code] = said.get(given.epc_code, False) or confirmed

@@ -11,6 +11,7 @@ class Scope(StrEnum):
 
     DETECT = "detect"  #: hand in scans to be judged
     READ = "read"  #: read reports, the chain, the trail of an item
+    REVIEW = "review"  #: say what alerts are worth, snooze and acknowledge them
     ADMIN = "admin"  #: manage keys and models, read the audit log
 
 

@@ -31,8 +31,18 @@ class Reason(NamedTuple):
     why: str
 
 
-def reasons(settings: Settings, stores: wiring.Stores, today: dt.date) -> list[Reason]:
-    """Why a retraining is due, whether or not it would start by itself."""
+def reasons(
+    settings: Settings, stores: wiring.Stores, today: dt.date | None = None
+) -> list[Reason]:
+    """Why a retraining is due, whether or not it would start by itself.
+
+    Args:
+        settings: From when on it is.
+        stores: What is known.
+        today: By the sites' calendar; None: the day up to which monitoring has looked.
+    """
+    last = stores.evaluations.last()
+    today = today or dt.date.fromisoformat(last.until[:10] if last else "1970-01-01")
     given = settings.retraining
     found = [
         Reason("drift", f"{alert.lead.what} (since {alert.since})")
