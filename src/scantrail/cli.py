@@ -13,10 +13,14 @@ import typer
 from rich.markup import escape
 
 from scantrail import cli_backtest, cli_dataset, cli_evaluation, cli_tune
+from scantrail.cli_alerts import alerts_app
+from scantrail.cli_feedback import feedback_app
 from scantrail.cli_keys import audit, keys_app
 from scantrail.cli_models import models_app
+from scantrail.cli_monitor import monitor_app
 from scantrail.cli_monitoring import drift
 from scantrail.cli_parts import STDERR, Log, LogOrDataset, SitesOption, Zone, shares, stages
+from scantrail.cli_worker import worker
 from scantrail.errors import InputError, ScantrailError, SettingsError
 from scantrail.settings import read_settings
 
@@ -44,6 +48,10 @@ app.add_typer(cli_evaluation.app)
 app.add_typer(cli_backtest.app)
 app.add_typer(cli_dataset.app, name="dataset")
 app.command()(drift)
+app.add_typer(monitor_app, name="monitor")
+app.add_typer(alerts_app, name="alerts")
+app.add_typer(feedback_app, name="feedback")
+app.command()(worker)
 
 _FOUND: Final = 3  # exit code of `--fail-on`
 _ERROR: Final = 1

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scantrail.cli_parts import me
 from scantrail.errors import InputError
 from scantrail.settings import read_settings
 
@@ -63,7 +63,7 @@ def promote(version: Version, reason: Why = "", sites: SitesOption = None) -> No
     [bold]Example:[/] scantrail models promote 8bb2db7e7584 --reason "trained on the summer"
     """
     rollout, _ = _open(sites)
-    done, _ = rollout.promote(version, _me(), reason)
+    done, _ = rollout.promote(version, me(), reason)
     typer.echo(f"{done.version} judges: deployment {done.id}")
 
 
@@ -74,7 +74,7 @@ def rollback(reason: Why = "", sites: SitesOption = None) -> None:
     [bold]Example:[/] scantrail models rollback --reason "too many alerts"
     """
     rollout, _ = _open(sites)
-    done, _ = rollout.roll_back(_me(), reason)
+    done, _ = rollout.roll_back(me(), reason)
     typer.echo(f"{done.version} judges again: deployment {done.id}")
 
 
@@ -85,7 +85,7 @@ def pin(version: Version, reason: Why = "", sites: SitesOption = None) -> None:
     [bold]Example:[/] scantrail models pin 8bb2db7e7584 --reason "until the audit is over"
     """
     rollout, _ = _open(sites)
-    done, _ = rollout.promote(version, _me(), reason, pin=True)
+    done, _ = rollout.promote(version, me(), reason, pin=True)
     typer.echo(f"{done.version} judges and is pinned: deployment {done.id}")
 
 
@@ -96,7 +96,7 @@ def unpin(reason: Why = "") -> None:
     [bold]Example:[/] scantrail models unpin
     """
     rollout, _ = _open()
-    done = rollout.unpin(_me(), reason)
+    done = rollout.unpin(me(), reason)
     typer.echo(f"{done.version} judges on and is no longer pinned: deployment {done.id}")
 
 
@@ -141,10 +141,3 @@ def _open(sites: Path | None = None) -> tuple[Rollout, Stores]:
     settings = read_settings(sites=str(sites) if sites else None)
     stores = wiring.stores(settings)
     return wiring.rollout(wiring.engine(settings, learned=False), stores), stores
-
-
-def _me() -> str:
-    try:
-        return f"cli:{getpass.getuser()}"
-    except (KeyError, OSError):  # a user without a name
-        return "cli"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,6 +87,14 @@ def shares() -> Iterator[Callable[[str, float], None]]:
     ) as progress:
         task = progress.add_task("", total=1.0)
         yield lambda name, share: progress.update(task, description=name, completed=share)
+
+
+def me() -> str:
+    """Who gives the command, as it is kept."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):  # a user without a name
+        return "cli"
 
 
 def wrote(path: Path | None) -> None:

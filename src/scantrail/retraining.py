@@ -69,5 +69,3 @@ def dataset_at(settings: Settings, name: str) -> Path:
         if (found[0] / f"scans{ending}").is_file():
             return found[0] / f"scans{ending}"
     raise InputError(f"the dataset {name!r} has no file scans.tsv (or .csv, .parquet)")
-
-

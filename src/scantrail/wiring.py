@@ -248,9 +248,12 @@ def with_alert_score(settings: Settings, artifact: Artifact | None) -> Settings:
     if artifact is None:
         return settings
     told = artifact.card.about.get("alert_score")
-    if budget is None and told is None:
+    if budget is not None:
+        score = artifact.alert_score(budget)
+    elif told is not None:
+        score = float(told)
+    else:
         return settings
-    score = float(told) if budget is None else artifact.alert_score(budget)
     ensemble = msgspec.structs.replace(settings.ensemble, alert_score=score)
     return msgspec.structs.replace(settings, ensemble=ensemble)
 

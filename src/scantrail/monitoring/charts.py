@@ -61,9 +61,7 @@ class Rejections(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     usual_share: float | None
 
 
-def rate_charts(
-    baseline: Baseline, observed: pl.DataFrame, days: list[Any]
-) -> list[RateChart]:
+def rate_charts(baseline: Baseline, observed: pl.DataFrame, days: list[Any]) -> list[RateChart]:
     """The control chart of every site that has a usual rate, the most unlikely first."""
     read = observed.filter(pl.col("rejected") == "read", pl.col("day").is_in(days))
     alerts, scans = daily(read, "alert", days), daily(read, None, days)
@@ -146,7 +144,8 @@ def rejections(baseline: Baseline, observed: pl.DataFrame) -> list[Rejections]:
 def score_counts(observed: pl.DataFrame) -> dict[str, int]:
     """How many items have which highest `mlCombinedScore`, in half points ("65.5").
 
-    >>> score_counts(pl.DataFrame({"epc_code": ["a", "a", "b"], "mlCombinedScore": [10.2, 65.7, 2]}))
+    >>> scans = {"epc_code": ["a", "a", "b"], "mlCombinedScore": [10.2, 65.7, 2.0]}
+    >>> score_counts(pl.DataFrame(scans))
     {'2.0': 1, '65.5': 1}
     """
     if "mlCombinedScore" not in observed.columns:

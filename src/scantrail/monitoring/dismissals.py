@@ -133,4 +133,3 @@ class _Called:
         if (site := int(self._sites[stand])) >= 0:
             names += self._listed.row(site)
         return frozenset(str(name) for name in names if name is not None)
-

@@ -76,11 +76,19 @@ def drift(
         return []
     q = false_discovery(np.array([signal.p for signal in tested]))
     found = [
-        msgspec.structs.replace(signal, q=float(rate))
+        _plain(signal, float(rate))
         for signal, rate in zip(tested, q, strict=True)
         if rate <= settings.false_discoveries and signal.strength >= 1
     ]
     return sorted(found, key=lambda signal: (-signal.strength, signal.key))
+
+
+def _plain(signal: Signal, q: float) -> Signal:
+    """The signal with its rate of false discoveries; its numbers are Python's, for JSON."""
+    effect = {name: float(size) for name, size in signal.effect.items()}
+    return msgspec.structs.replace(
+        signal, p=float(signal.p), q=q, effect=effect, strength=float(signal.strength)
+    )
 
 
 def _histograms(

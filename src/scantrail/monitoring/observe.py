@@ -105,9 +105,7 @@ def whole(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     together = pl.len().over("site", "step", "scanned").cast(pl.Float64)
     return (
         every.with_columns(together=pl.when(pl.col("rejected") == "read").then(together))
-        .select(
-            *(pl.col(name).cast(dtype) for name, dtype in OBSERVED.items()), *_scores_of(every)
-        )
+        .select(*(pl.col(name).cast(dtype) for name, dtype in OBSERVED.items()), *_scores_of(every))
         .sort("seen")
     )
 
@@ -140,9 +138,7 @@ def _arrival(frame: pl.DataFrame) -> pl.Series:
     return frame.select(pl.col("time").cum_max().over("file_id", order_by="row")).to_series()
 
 
-def _journey(
-    events: pl.DataFrame, network: Network, history: pl.DataFrame | None
-) -> pl.DataFrame:
+def _journey(events: pl.DataFrame, network: Network, history: pl.DataFrame | None) -> pl.DataFrame:
     """What each event's step was, where it came from, and how long that took."""
     frame = events.select(pl.exclude("event_id"))
     begin = 0

@@ -13,7 +13,7 @@ from scantrail.serve.auth import caller_of
 from scantrail.serve.document import REFUSALS, told
 from scantrail.serve.service import Service
 from scantrail.serve.views_of_monitoring import alert_detail, alert_line
-from scantrail.stores.alerts import Phase
+from scantrail.stores.alerts import PHASES, Phase
 from scantrail.work.alerting import acknowledge, snooze
 from scantrail.work.observing import local
 
@@ -23,7 +23,7 @@ _PHASES: Final[dict[str, tuple[Phase, ...]]] = {
     "open": ("open",),
     "pending": ("pending",),
     "ended": ("ended", "forgotten"),
-    "all": ("pending", "open", "ended", "forgotten"),
+    "all": PHASES,
 }
 _NO_REASON: Final = answers.AcknowledgeRequest(reason="")
 Id = Annotated[str, Path(max_length=40, description="From `/api/alerts`.")]

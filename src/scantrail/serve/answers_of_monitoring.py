@@ -1,4 +1,4 @@
-"""What the endpoints of monitoring, alerts and feedback are asked and answer, as OpenAPI tells it."""
+"""What the endpoints of monitoring, alerts and feedback are asked and answer, for OpenAPI."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def add_review(app: FastAPI, service: Service) -> None:
 
 
 def _saying(asked: answers.FeedbackRequest) -> Saying:
-    group = asked.group or answers.GroupOfAlerts()
+    group = asked.group or answers.GroupOfAlerts.model_validate({})
     lane = group.lane
     return Saying(
         verdict=asked.verdict,

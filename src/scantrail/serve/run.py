@@ -6,8 +6,11 @@ import ipaddress
 import logging
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
+import msgspec
 import uvicorn
 from rich.console import Console
 
@@ -15,8 +18,10 @@ from scantrail.errors import SettingsError
 from scantrail.logs import configure
 from scantrail.serve.api import create_app
 from scantrail.serve.gate import now
+from scantrail.settings import Settings
 from scantrail.stores.audit import Act, Outcome
 from scantrail.wiring import DEMO, Engine, Stores, artifact_of, stores
+from scantrail.work.child import Child
 
 _log = logging.getLogger(__name__)
 _FIRST = "first administrator"
@@ -51,9 +56,24 @@ def serve(engine: Engine, host: str, port: int, *, insecure_local: bool = False)
                 proxy_headers=bool(proxies),
                 forwarded_allow_ips=proxies,
             )
-            _Server(config, opened, insecure_local=insecure_local).run(sockets=[bound])
+            with _worker(engine.settings, opened):
+                _Server(config, opened, insecure_local=insecure_local).run(sockets=[bound])
         finally:
             opened.close()
+
+
+@contextmanager
+def _worker(settings: Settings, opened: Stores) -> Iterator[None]:
+    """A worker beside the service, if there shall be one; a database in memory is seen by none."""
+    if settings.worker == "none" or opened.url is None:
+        yield
+        return
+    child = Child(msgspec.structs.replace(settings, database_url=opened.url))
+    child.open()
+    try:
+        yield
+    finally:
+        child.close()
 
 
 def check_local(host: str) -> None:

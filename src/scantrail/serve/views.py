@@ -68,9 +68,7 @@ def report_detail(past: Past, report_id: int, network: Network) -> Json | None:
     seen = _seen(reports, suspects, network)
     said = past.said(suspects)
     marks = {row["digest"]: marks_of(said, row["digest"]) for row in suspects}
-    details = [
-        _detail(row, seen[row["digest"]]) | marks[row["digest"]] for row in suspects
-    ]
+    details = [_detail(row, seen[row["digest"]]) | marks[row["digest"]] for row in suspects]
     amended = reports.amendments_of(report_id)
     seen = _seen(reports, amended, network)
     kinds: dict[str, set[str]] = {kind.value: set() for kind in AnomalyKind}
@@ -214,9 +212,7 @@ def nodes(network: Network) -> list[Json]:
     ]
 
 
-def trips(
-    past: Past, rows: Sequence[Row], network: Network, *, moved: bool = False
-) -> list[Json]:
+def trips(past: Past, rows: Sequence[Row], network: Network, *, moved: bool = False) -> list[Json]:
     """Events with where their items came from; if `moved`, only those of moves."""
     seen = _seen(past.reports, rows, network)
     said = past.said(rows)

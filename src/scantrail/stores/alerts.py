@@ -16,6 +16,7 @@ from scantrail.stores.tables import ALERTS
 
 #: As in `monitoring.alerts`; those that are forgotten begin anew, should they come back.
 Phase = Literal["pending", "open", "ended", "forgotten"]
+PHASES: Final[tuple[Phase, ...]] = ("pending", "open", "ended", "forgotten")
 _later: Final = ALERTS.alias("later_change")
 _NEWEST: Final = ~sa.exists().where(_later.c.alert == ALERTS.c.alert, _later.c.id > ALERTS.c.id)
 

@@ -10,7 +10,6 @@ import msgspec
 import sqlalchemy as sa
 
 from scantrail.errors import ConflictError, NotFoundError
-from scantrail.ingest.gs1 import item_of
 from scantrail.stores.database import Database
 from scantrail.stores.tables import EVENTS as SCANS
 from scantrail.stores.tables import FEEDBACK, JUDGEMENTS, OPINIONS, REPORTS, VERDICTS
@@ -179,20 +178,20 @@ class FeedbackStore:
         asked = _asked().where(FEEDBACK.c.week == week, FEEDBACK.c.verdict != "withdraw", _HOLDS)
         return self._read(asked.order_by(FEEDBACK.c.id))
 
-    def event(self, epc_code: str, event_id: str) -> tuple[bytes, str]:
+    def event(self, item: str, event_id: str) -> tuple[bytes, str]:
         """The digest and EPC of the newest scan of an item under an id.
 
         Raises:
             NotFoundError: There is none.
         """
         asked = sa.select(SCANS.c.digest, SCANS.c.epc_code).where(
-            SCANS.c.item == item_of(epc_code), SCANS.c.event_id == event_id
+            SCANS.c.item == item, SCANS.c.event_id == event_id
         )
         with self._database.reading() as connection:
             found = connection.execute(asked.order_by(SCANS.c.report_id.desc()).limit(1)).first()
         if found is None:
             raise NotFoundError(
-                f"no scan of {epc_code[:200]} with the event id {event_id[:80]} is stored; "
+                f"no scan of {item[:200]} with the event id {event_id[:80]} is stored; "
                 "/api/item?epc=… lists its scans"
             )
         return found.digest, found.epc_code

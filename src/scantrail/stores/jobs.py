@@ -63,7 +63,8 @@ class Jobs:
         self.bury()
         now = _now()
         values = {
-            "kind": kind, "active": kind, "state": "queued", "asked": msgspec.json.encode(asked).decode(),
+            "kind": kind, "active": kind, "state": "queued",
+            "asked": msgspec.json.encode(asked).decode(),
             "actor": actor, "created_at": now, "seen_at": now, "stage": "queued",
             "progress": 0.0, "cancelled": False,
         }  # fmt: skip

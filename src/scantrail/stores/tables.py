@@ -201,7 +201,7 @@ EVALUATIONS: Final = sa.Table(
 )
 
 #: Alerts of monitoring: each change of one is a row, and the newest row of each is how it stands.
-#: `state`: all that is known of it (JSON). `what`: what happened: seen, start, update, end, snooze …
+#: `state`: all that is known of it (JSON). `what` happened: seen, start, update, end, snooze …
 ALERTS: Final = sa.Table(
     "alerts",
     METADATA,

@@ -6,9 +6,9 @@ A moment is a place, its words and a second, so what was scanned together stays 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, cast
 
 import msgspec
 import polars as pl
@@ -91,7 +91,7 @@ class Windows:
         with self._database.reading() as connection:
             found = connection.execution_options(yield_per=_PAGE).execute(asked)
             for rows in found.partitions():
-                known = Known.read([row[:width] for row in rows])
+                known = Known.read([cast("sa.Row[Any]", row[:width]) for row in rows])
                 yield Page(known, [row.created_at for row in rows], _verdicts(rows))
 
     def rejected(self, span: Span, every: int = 1) -> pl.DataFrame:
@@ -105,7 +105,7 @@ class Windows:
         found: list[tuple[int, str | None]] = []
         with self._database.reading() as connection:
             for at, text in connection.execution_options(yield_per=_PAGE).execute(asked):
-                mine = msgspec.json.decode(text)[:: every]
+                mine = msgspec.json.decode(text)[::every]
                 found += [(at, _text(one.get("file_id"))) for one in mine]
         return pl.DataFrame(found, _REJECTED, orient="row")
 
@@ -130,8 +130,8 @@ def _within(span: Span, clock: Clock) -> sa.ColumnElement[bool]:
     return (column >= span.begin) & (column < span.end)
 
 
-def _verdicts(rows: Any) -> pl.DataFrame:
-    """Verdicts with their scores unpacked: one that is left out is zero, one that is null unknown."""
+def _verdicts(rows: Sequence[sa.Row[Any]]) -> pl.DataFrame:
+    """Verdicts with their scores unpacked: what is left out is zero, what is null unknown."""
     decode = msgspec.json.Decoder(dict[str, float | None]).decode
     named = {text: msgspec.json.decode(text)["scores"] for text in {row.made_by for row in rows}}
     names = sorted({name for scores in named.values() for name in scores})

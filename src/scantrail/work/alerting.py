@@ -55,7 +55,9 @@ def evaluate(
     return notices
 
 
-def send(stores: Stores, notices: Sequence[Notice], connection: sa.Connection, *, hook: bool) -> None:
+def send(
+    stores: Stores, notices: Sequence[Notice], connection: sa.Connection, *, hook: bool
+) -> None:
     """Tell of notices: in the log, and, where there is a webhook, on its way there."""
     for notice in notices:
         lead = notice.alert.lead
@@ -70,9 +72,7 @@ def send(stores: Stores, notices: Sequence[Notice], connection: sa.Connection, *
             stores.outbox.add(notice.id, text, connection)
 
 
-def snooze(
-    stores: Stores, alert: str, until: dt.datetime, actor: str, reason: str
-) -> StoredChange:
+def snooze(stores: Stores, alert: str, until: dt.datetime, actor: str, reason: str) -> StoredChange:
     """Send nothing of an alert until a time (naive, by the sites' clock).
 
     Raises:
@@ -91,9 +91,7 @@ def acknowledge(stores: Stores, alert: str, actor: str, reason: str) -> StoredCh
     return _act(stores, alert, ("acknowledge", actor, reason), acknowledged=actor)
 
 
-def _act(
-    stores: Stores, alert: str, told: tuple[str, str, str], **values: Any
-) -> StoredChange:
+def _act(stores: Stores, alert: str, told: tuple[str, str, str], **values: Any) -> StoredChange:
     what, actor, reason = told
     stores.alerts.history(alert)  # names what is not there
     with stores.alerts.turn() as turn:

@@ -17,6 +17,8 @@ from scantrail.work.process import end_with_parent
 from scantrail.work.worker import Worker
 
 _log = logging.getLogger(__name__)
+#: Out of the service's way from the first import on.
+_COMMAND: Final = "import os; os.nice(10); from scantrail.work.child import main; main()"
 _PATIENCE: Final = 15  # seconds that a worker has to stop in
 _PAUSES: Final = (1.0, 5.0, 30.0)  # seconds until one that died is started again
 _STEADY: Final = 60.0  # seconds after which a worker counts as well
@@ -57,8 +59,8 @@ class Child:
             self._keeper.join()
 
     def _started(self) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "scantrail.work.child"], stdin=subprocess.PIPE
+        process = subprocess.Popen(  # noqa: S603 - our own words
+            [sys.executable, "-c", _COMMAND], stdin=subprocess.PIPE
         )
         assert process.stdin is not None
         process.stdin.write(self._order)  # not in arguments: the database's password is in it
@@ -90,7 +92,3 @@ def main() -> None:
         worker.run()
     finally:
         stores.close()
-
-
-if __name__ == "__main__":
-    main()

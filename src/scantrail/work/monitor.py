@@ -40,7 +40,8 @@ def run_job(
     until = job.asked.get("until")
     watch = Watch(settings, stores)
     if job.asked.get("baseline"):
-        return {"message": watch.rebase(*job.asked["baseline"], job.actor)}
+        first, last = job.asked["baseline"]
+        return {"message": watch.rebase(first, last, job.actor)}
     return {"message": watch.run(dt.datetime.fromisoformat(until) if until else None, progress)}
 
 
@@ -115,9 +116,7 @@ class Watch:
         judged = self.stores.reports.judged_at(moment(at, self.settings.zone))
         return judged["versions"].get("lstm", RULES) if judged else RULES
 
-    def _baseline(
-        self, until: dt.datetime, network: Any, progress: Progress
-    ) -> _Ruling | None:
+    def _baseline(self, until: dt.datetime, network: Any, progress: Progress) -> _Ruling | None:
         """What is usual: while this version judges, or else, scores apart, while another did."""
         version = self._version(until)
         stored = self.stores.evaluations.baseline(version)
@@ -270,5 +269,3 @@ def _midnights(
 
 def _now() -> int:
     return int(dt.datetime.now(dt.UTC).timestamp() * 1e6)
-
-

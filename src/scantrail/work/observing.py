@@ -44,17 +44,15 @@ def observed(
     return whole(parts)
 
 
-def _parts(
-    stores: Stores, network: Network, page: Page, clock: Clock
-) -> list[pl.DataFrame]:
+def _parts(stores: Stores, network: Network, page: Page, clock: Clock) -> list[pl.DataFrame]:
     """A page's scans, some items after the other so that their journeys fit into memory."""
     known = page.known
     arrived = known.events["time"] if clock == "scan" else pl.Series(
         page.arrived, dtype=pl.Int64).cast(pl.Datetime("us", "UTC"))  # fmt: skip
     verdicts = page.verdicts.with_columns(anomaly=_alerts(stores, page))
-    order = pl.Series(known.items).rank("dense").cast(pl.UInt32) - 1
+    order = pl.Series(known.items).rank("dense").cast(pl.Int64) - 1
     parts = []
-    for begin in range(0, int(order.max() or 0) + 1, _ITEMS):  # type: ignore[call-overload]
+    for begin in range(0, len(set(known.items)), _ITEMS):
         mine = order.is_between(begin, begin + _ITEMS - 1)
         digests = {d for d, is_mine in zip(known.digests, mine, strict=True) if is_mine}
         items = sorted({i for i, is_mine in zip(known.items, mine, strict=True) if is_mine})
@@ -85,9 +83,7 @@ def _rejected(stores: Stores, span: Span, every: int, zone: str) -> pl.DataFrame
     found = stores.windows.rejected(span, every)
     seen = pl.col("seen").cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(zone)
     seen = seen.dt.replace_time_zone(None)
-    return found.select(
-        seen=seen, day=seen.dt.date(), feed="feed", rejected=pl.lit("rejected")
-    )
+    return found.select(seen=seen, day=seen.dt.date(), feed="feed", rejected=pl.lit("rejected"))
 
 
 def local(microseconds: int, zone: str) -> dt.datetime:

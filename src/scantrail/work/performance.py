@@ -105,10 +105,12 @@ def _precisions(looked: Iterable[Looked]) -> list[Precision]:
 
 
 def _precision(group: pl.DataFrame, kind: Any, version: Any) -> Precision:
-    found = precision(group) if len(group) else None
+    if not len(group):
+        return Precision(kind=kind, version=version, looks=0, value=None, low=None, high=None)
+    found = precision(group)
     return Precision(
         kind=kind, version=version, looks=len(group),
-        value=found and found.value, low=found and found.low, high=found and found.high,
+        value=found.value, low=found.low, high=found.high,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""A job in a process of its own: of the lowest priority, with one thread, and killed with its worker.
+"""A job in a process of its own: of the lowest priority, with one thread, gone with its worker.
 
 It reads what it is to do from the first line of standard input, so that no password stands in its
 arguments. That input stays open for as long as its worker lives: where it ends, the job stops.

@@ -73,6 +73,11 @@ def queue(settings: Settings) -> Huey:
         ) from error
 
 
+def place(settings: Settings) -> str:
+    """Where the queue is, in words."""
+    return "Redis" if settings.redis_url else str(queue_file(settings))
+
+
 def queue_file(settings: Settings) -> Path:
     """The file of a queue without Redis."""
     file = Path(settings.database_url.partition("sqlite:///")[2] or "scantrail.sqlite")

@@ -57,10 +57,8 @@ def say(stores: Stores, network: Network, saying: Saying, actor: str) -> tuple[F
         code = stores.feedback.spelled(item)
         if code is None:
             raise NotFoundError(f"no scan of {saying.epc_code} is stored; is the code complete?")
-    if target == "event":
-        assert saying.epc_code is not None
-        assert saying.event_id is not None
-        event, code = stores.feedback.event(saying.epc_code, saying.event_id)
+    if item is not None and saying.event_id is not None:
+        event, code = stores.feedback.event(item, saying.event_id)
     if saying.week is not None:
         _check_drawn(stores, saying.week, item)
     found = list(_events(stores, network, saying, item, event))

@@ -1,4 +1,4 @@
-"""The weekly sample of items without an alert, for people to look at: what was missed shows there."""
+"""The weekly sample of items without an alert, in which people see what was missed."""
 
 from __future__ import annotations
 
@@ -39,12 +39,13 @@ def monday(week: str) -> dt.datetime:
     '2025-09-01T00:00:00'
     """
     found = _WEEK.fullmatch(week)
+    fault = InputError(f"'{week[:20]}' is no week; expected one as 2025-W36")
+    if found is None:
+        raise fault
     try:
-        if found is None:
-            raise ValueError
         day = dt.date.fromisocalendar(int(found[1]), int(found[2]), 1)
-    except ValueError as error:
-        raise InputError(f"'{week[:20]}' is no week; expected one as 2025-W36") from error
+    except ValueError:
+        raise fault from None
     return dt.datetime.combine(day, dt.time())
 
 

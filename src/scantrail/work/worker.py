@@ -63,7 +63,7 @@ class Worker:
             minute = f"*/{every}" if every < 60 else "0"
             huey.periodic_task(crontab(minute=minute))(self.monitor)
         self._consumer: Any = huey.create_consumer(
-            workers=_THREADS, max_delay=_LONGEST_WAIT, scheduler_interval=5
+            workers=_THREADS, max_delay=_LONGEST_WAIT, scheduler_interval=5, shutdown_timeout=1
         )
 
     def run(self, ready: Callable[[], None] = lambda: None) -> None:
@@ -72,7 +72,7 @@ class Worker:
         Args:
             ready: Called once it works.
         """
-        os.nice(_NICE)
+        os.nice(max(_NICE - os.nice(0), 0))
         name = self._stores.workers.begin()
         pulse = threading.Thread(target=self._pulse, args=(name,), name="pulse", daemon=True)
         pulse.start()

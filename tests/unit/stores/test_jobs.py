@@ -34,7 +34,9 @@ def test_a_job_from_its_beginning_to_its_end(jobs):
 
 def test_one_at_a_time(jobs):
     job = jobs.add("retrain", ASKED, "kim")
-    with pytest.raises(ConflictError, match=rf"job {job.id} \(retrain\) is queued, and one at a time may"):
+    with pytest.raises(
+        ConflictError, match=rf"job {job.id} \(retrain\) is queued, and one at a time may"
+    ):
         jobs.add("retrain", ASKED, "lee")
     jobs.end(job.id, "failed", message="no data")
     assert jobs.add("retrain", ASKED, "lee").state == "queued"

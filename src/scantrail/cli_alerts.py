@@ -1,0 +1,113 @@
+"""The commands for alerts of monitoring, and for notices of them that could not be delivered."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from typing import Annotated
+
+import typer
+
+from scantrail.cli_parts import me
+from scantrail.settings import read_settings
+
+alerts_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help="Alerts of monitoring: what is not as it was.\n\n[bold]Example:[/] scantrail alerts list",
+)
+Id = Annotated[str, typer.Argument(help="From [bold]scantrail alerts list[/].")]
+Why = Annotated[str, typer.Option(help="Why; it is kept.")]
+
+
+@alerts_app.command("list")
+def listed(
+    every: Annotated[
+        bool, typer.Option("--all", help="Those that are pending or over, too.")
+    ] = False,
+) -> None:
+    """List open alerts, the latest change first.
+
+    [bold]Example:[/] scantrail alerts list --all
+    """
+    from scantrail import wiring
+    from scantrail.stores.alerts import PHASES
+    from scantrail.summary_of_alerts import show_alerts
+
+    alerts = wiring.stores(read_settings()).alerts
+    show_alerts(alerts.newest(PHASES if every else ("open",), 1000))
+
+
+@alerts_app.command()
+def show(alert: Id) -> None:
+    """Show an alert: its symptoms, and all that happened to it.
+
+    [bold]Example:[/] scantrail alerts show 5b0f9c2e7a11
+    """
+    from scantrail import wiring
+    from scantrail.summary_of_alerts import show_alert
+
+    show_alert(wiring.stores(read_settings()).alerts.history(alert))
+
+
+@alerts_app.command()
+def snooze(
+    alert: Id,
+    hours: Annotated[float, typer.Option(min=0.1, max=24 * 366, help="For so long.")] = 24.0,
+    reason: Why = "",
+) -> None:
+    """Send nothing of an alert for a while; it lives on.
+
+    [bold]Example:[/] scantrail alerts snooze 5b0f9c2e7a11 --hours 48 --reason "road works"
+    """
+    from scantrail import wiring
+    from scantrail.work import alerting
+    from scantrail.work.observing import local
+
+    settings = read_settings()
+    until = local(time.time_ns() // 1000, settings.zone) + dt.timedelta(hours=hours)
+    alerting.snooze(wiring.stores(settings), alert, until, me(), reason)
+    typer.echo(f"nothing is sent of {alert} until {until:%Y-%m-%d %H:%M} ({settings.zone})")
+
+
+@alerts_app.command()
+def acknowledge(alert: Id, reason: Why = "") -> None:
+    """Say that you look after an alert: from now on only its end is sent.
+
+    [bold]Example:[/] scantrail alerts acknowledge 5b0f9c2e7a11 --reason "ticket 4711"
+    """
+    from scantrail import wiring
+    from scantrail.work import alerting
+
+    alerting.acknowledge(wiring.stores(read_settings()), alert, me(), reason)
+    typer.echo(f"{me()} looks after {alert}")
+
+
+@alerts_app.command("dead-letters")
+def dead_letters() -> None:
+    """List notices that the webhook did not take, and that were given up.
+
+    [bold]Example:[/] scantrail alerts dead-letters
+    """
+    from scantrail import wiring
+    from scantrail.summary_of_alerts import show_dead
+
+    outbox = wiring.stores(read_settings()).outbox
+    show_dead(outbox.dead(), outbox.counts()["waiting"])
+
+
+@alerts_app.command()
+def resend(
+    number: Annotated[
+        int | None,
+        typer.Argument(help="From [bold]scantrail alerts dead-letters[/]. Default: all."),
+    ] = None,
+) -> None:
+    """Try notices again that were given up; a worker does so within a minute.
+
+    [bold]Example:[/] scantrail alerts resend
+    """
+    from scantrail import wiring
+
+    count = wiring.stores(read_settings()).outbox.resend(number)
+    typer.echo(f"{count} notice{'' if count == 1 else 's'} will be tried again")

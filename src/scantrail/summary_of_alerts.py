@@ -1,0 +1,73 @@
+"""What the command line tells of alerts of monitoring."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from scantrail.stores.alerts import StoredChange
+from scantrail.stores.outbox import Parcel
+from scantrail.vocabulary.times import utc
+from scantrail.work.alerting import alert_of
+
+_SHOWN = 8  # symptoms of an alert
+
+
+def show_alerts(changes: Sequence[StoredChange]) -> None:
+    """Print how alerts stand, one a line."""
+    console = Console(highlight=False)
+    if not changes:
+        console.print("[green]no such alerts[/]")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("id", "phase", "since", "place", "strength", "what"):
+        table.add_column(column, no_wrap=column != "what", overflow="fold")
+    for change in changes:
+        alert = alert_of(change)
+        lead = alert.lead
+        notes = [f"snoozed until {alert.snoozed:%Y-%m-%d %H:%M}"] if alert.snoozed else []
+        notes += [f"{alert.acknowledged} looks after it"] if alert.acknowledged else []
+        more = f" [dim]({'; '.join(map(escape, notes))})[/]" if notes else ""
+        table.add_row(
+            change.alert, change.phase, str(alert.since), escape(lead.place or "whole chain"),
+            f"{lead.strength:.1f}", f"{lead.check}: {escape(lead.what)}{more}",
+        )  # fmt: skip
+    console.print(table)
+
+
+def show_alert(changes: Sequence[StoredChange]) -> None:
+    """Print an alert: its symptoms, the strongest first, and what happened to it."""
+    console = Console(highlight=False)
+    last = changes[-1]
+    alert = alert_of(last)
+    console.print(f"[bold]{last.alert}[/] {last.phase}, since {alert.since}")
+    symptoms = sorted(alert.symptoms.values(), key=lambda one: (-one.strength, one.key))
+    for one in symptoms[:_SHOWN]:
+        place = escape(one.place or "whole chain")
+        console.print(f"  {place}  {one.check}: {escape(one.what)} [dim]({one.strength:.1f})[/]")
+    if len(symptoms) > _SHOWN:
+        console.print(f"  [dim]and {len(symptoms) - _SHOWN} more[/]")
+    for change in changes:
+        why = f" ({escape(change.reason)})" if change.reason else ""
+        console.print(f"  {_when(change.at)} UTC  {change.what} by {escape(change.actor)}{why}")
+
+
+def show_dead(dead: Sequence[Parcel], waiting: int) -> None:
+    """Print notices that were given up."""
+    console = Console(highlight=False)
+    if dead:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in ("id", "given up (UTC)", "tries", "notice", "why"):
+            table.add_column(column, overflow="fold")
+        for one in dead:
+            table.add_row(str(one.id), _when(one.ended_at or one.created_at), str(one.tries),
+                          escape(one.notice), escape(one.error))  # fmt: skip
+        console.print(table)
+    console.print(f"{len(dead)} given up, {waiting} waiting")
+
+
+def _when(at: int) -> str:
+    return utc(at)[:16].replace("T", " ")
