@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +17,9 @@ alerts_app = typer.Typer(
     rich_markup_mode="rich",
     help="Alerts of monitoring: what is not as it was.\n\n[bold]Example:[/] scantrail alerts list",
 )
+SitesOption = Annotated[
+    Path | None, typer.Option("--sites", help="As for [bold]scantrail serve[/].")
+]
 Id = Annotated[str, typer.Argument(help="From [bold]scantrail alerts list[/].")]
 Why = Annotated[str, typer.Option(help="Why; it is kept.")]
 
@@ -25,6 +29,7 @@ def listed(
     every: Annotated[
         bool, typer.Option("--all", help="Those that are pending or over, too.")
     ] = False,
+    sites: SitesOption = None,
 ) -> None:
     """List open alerts, the latest change first.
 
@@ -35,11 +40,11 @@ def listed(
     from scantrail.summary_of_alerts import show_alerts
 
     alerts = wiring.stores(read_settings()).alerts
-    show_alerts(alerts.newest(PHASES if every else ("open",), 1000))
+    show_alerts(alerts.newest(PHASES if every else ("open",), 1000), _names(sites))
 
 
 @alerts_app.command()
-def show(alert: Id) -> None:
+def show(alert: Id, sites: SitesOption = None) -> None:
     """Show an alert: its symptoms, and all that happened to it.
 
     [bold]Example:[/] scantrail alerts show 5b0f9c2e7a11
@@ -47,7 +52,7 @@ def show(alert: Id) -> None:
     from scantrail import wiring
     from scantrail.summary_of_alerts import show_alert
 
-    show_alert(wiring.stores(read_settings()).alerts.history(alert))
+    show_alert(wiring.stores(read_settings()).alerts.history(alert), _names(sites))
 
 
 @alerts_app.command()
@@ -111,3 +116,11 @@ def resend(
 
     count = wiring.stores(read_settings()).outbox.resend(number)
     typer.echo(f"{count} notice{'' if count == 1 else 's'} will be tried again")
+
+
+def _names(sites: Path | None) -> dict[str, str]:
+    """What sites are called, by location id."""
+    from scantrail import wiring
+
+    settings = read_settings(sites=str(sites) if sites else None)
+    return wiring.engine(settings, learned=False).network.sites.called

@@ -53,7 +53,7 @@ def baseline(
 
 
 @monitor_app.command()
-def show(as_json: Json = False) -> None:
+def show(as_json: Json = False, sites: SitesOption = None) -> None:
     """Show what the last look found, and how good alerts are.
 
     [bold]Example:[/] scantrail monitor show
@@ -61,9 +61,12 @@ def show(as_json: Json = False) -> None:
     from scantrail import wiring
     from scantrail.summary_of_watch import document, show_watch
 
-    settings = read_settings()
+    settings = read_settings(sites=str(sites) if sites else None)
     found = document(settings, wiring.stores(settings))
-    _print(found) if as_json else show_watch(found)
+    if as_json:
+        _print(found)
+    else:
+        show_watch(found, wiring.engine(settings, learned=False).network.sites.called)
 
 
 @monitor_app.command()

@@ -122,6 +122,11 @@ class Sites:
         return self.table.select("location_id", "scan_location")
 
     @cached_property
+    def called(self) -> dict[str, str]:
+        """What sites are called, by location id as text."""
+        return {str(site): name for site, name in self.names.drop_nulls().iter_rows()}
+
+    @cached_property
     def _by_id(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
         ids = self.table["location_id"].to_numpy()
         order = np.argsort(ids)

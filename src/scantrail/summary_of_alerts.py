@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,11 +14,11 @@ from scantrail.stores.outbox import Parcel
 from scantrail.vocabulary.times import utc
 from scantrail.work.alerting import alert_of
 
-_SHOWN = 8  # symptoms of an alert
+_SHOWN: Final = 8  # symptoms of an alert
 
 
-def show_alerts(changes: Sequence[StoredChange]) -> None:
-    """Print how alerts stand, one a line."""
+def show_alerts(changes: Sequence[StoredChange], names: Mapping[str, str]) -> None:
+    """Print how alerts stand, one a line; `names`: what sites are called, by location id."""
     console = Console(highlight=False)
     if not changes:
         console.print("[green]no such alerts[/]")
@@ -32,13 +33,14 @@ def show_alerts(changes: Sequence[StoredChange]) -> None:
         notes += [f"{alert.acknowledged} looks after it"] if alert.acknowledged else []
         more = f" [dim]({'; '.join(map(escape, notes))})[/]" if notes else ""
         table.add_row(
-            change.alert, change.phase, str(alert.since), escape(lead.place or "whole chain"),
+            change.alert, change.phase, str(alert.since),
+            escape(names.get(lead.place, lead.place) or "the whole chain"),
             f"{lead.strength:.1f}", f"{lead.check}: {escape(lead.what)}{more}",
         )  # fmt: skip
     console.print(table)
 
 
-def show_alert(changes: Sequence[StoredChange]) -> None:
+def show_alert(changes: Sequence[StoredChange], names: Mapping[str, str]) -> None:
     """Print an alert: its symptoms, the strongest first, and what happened to it."""
     console = Console(highlight=False)
     last = changes[-1]
@@ -46,7 +48,7 @@ def show_alert(changes: Sequence[StoredChange]) -> None:
     console.print(f"[bold]{last.alert}[/] {last.phase}, since {alert.since}")
     symptoms = sorted(alert.symptoms.values(), key=lambda one: (-one.strength, one.key))
     for one in symptoms[:_SHOWN]:
-        place = escape(one.place or "whole chain")
+        place = escape(names.get(one.place, one.place) or "the whole chain")
         console.print(f"  {place}  {one.check}: {escape(one.what)} [dim]({one.strength:.1f})[/]")
     if len(symptoms) > _SHOWN:
         console.print(f"  [dim]and {len(symptoms) - _SHOWN} more[/]")

@@ -34,7 +34,7 @@ def show_drift(
         soft_wrap=True,
     )
     alerts = last.book.open
-    names = _names(network)
+    names = network.sites.called
     if not alerts:
         console.print("[green]All as usual.[/]")
     for alert in alerts:
@@ -46,11 +46,6 @@ def show_drift(
                 f"[dim]over since {notice.at:%Y-%m-%d}: {_where(notice.alert.lead, names)}, "
                 f"{escape(notice.alert.lead.what)}[/]"
             )
-
-
-def _names(network: Network) -> dict[str, str]:
-    table = network.sites.table.select("location_id", "scan_location").drop_nulls()
-    return {str(site): name for site, name in table.iter_rows()}
 
 
 def _where(signal: Signal, names: dict[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -35,8 +36,8 @@ def document(settings: Settings, stores: Stores) -> dict[str, Any]:
     }
 
 
-def show_watch(found: dict[str, Any]) -> None:
-    """Print it for people."""
+def show_watch(found: dict[str, Any], names: Mapping[str, str]) -> None:
+    """Print it for people; `names`: what sites are called, by location id."""
     console = Console(highlight=False)
     if found["until"] is None:
         console.print("Nobody has looked yet; 'scantrail monitor run' does, and workers by night.")
@@ -46,13 +47,16 @@ def show_watch(found: dict[str, Any]) -> None:
             f"{found['needed']} are needed."
         )
     else:
-        _show_compared(console, found)
+        _show_compared(console, found, names)
     _show_performance(console, found["performance"])
     for one in found["retraining"]:
         console.print(f"[yellow]a retraining is due[/] ({one['trigger']}): {escape(one['why'])}")
 
 
-def _show_compared(console: Console, found: dict[str, Any]) -> None:
+def _show_compared(console: Console, found: dict[str, Any], names: Mapping[str, str]) -> None:
+    def called(place: str) -> str:
+        return escape(names.get(place, place) or "the whole chain")
+
     scores = "" if found["withScores"] else ", scores left out: this version is new"
     console.print(
         f"[bold]Up to {found['until'][:10]}[/]: {found['scans']:,} scans against baseline "
@@ -61,7 +65,7 @@ def _show_compared(console: Console, found: dict[str, Any]) -> None:
     signals = found["signals"]
     for one in signals[:_SHOWN]:
         console.print(
-            f"  [yellow]●[/] {escape(one['place'] or 'whole chain')}  {one['check']}: "
+            f"  [yellow]●[/] {called(one['place'])}  {one['check']}: "
             f"{escape(one['what'])} [dim](strength {one['strength']:.1f}, since {one['since']})[/]"
         )
     if len(signals) > _SHOWN:
@@ -71,12 +75,12 @@ def _show_compared(console: Console, found: dict[str, Any]) -> None:
     high = [one for one in found["charts"] if one["chart"] and one["chart"][-1] >= _HIGH]
     for one in high[:_SHOWN]:
         console.print(
-            f"  {escape(one['site'])}: {one['per10k']:g} alerts per 10,000 scans, usual "
-            f"{one['usualPer10k']:g} (chart {one['chart'][-1]:.1f})"
+            f"  {called(one['site'])}: {one['rate']:g} alerts per 10,000 scans, usual "
+            f"{one['usualRate']:g} (chart {one['chart'][-1]:.1f})"
         )
     silent = [one["site"] for one in found["feeds"] if one["silent"]]
     if silent:
-        console.print(f"  silent: {escape(', '.join(silent[:_SHOWN]))}")
+        console.print(f"  silent: {', '.join(map(called, silent[:_SHOWN]))}")
 
 
 def _show_performance(console: Console, told: dict[str, Any]) -> None:
@@ -126,11 +130,11 @@ def show_recommendation(found: Recommendation) -> None:
     console = Console(highlight=False)
     now, best = found.present, found.recommended
     console.print(
-        f"alert score [bold]{best.alert_score:g}[/] for {found.budget_per10k:g} false alerts per "
+        f"alert score [bold]{best.alert_score:g}[/] for {found.budget:g} false alerts per "
         f"10,000 scans (now {now.alert_score:g}): {found.why}"
     )
     for name, one in (("now", now), ("then", best)):
         console.print(
-            f"  {name:<4}  {one.alerts_per10k:g} alerts, about {one.false_per10k:g} of them false, "
+            f"  {name:<4}  {one.alerts_rate:g} alerts, about {one.false_rate:g} of them false, "
             f"per 10,000 scans; {one.looks} looked at"
         )

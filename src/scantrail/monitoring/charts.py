@@ -22,16 +22,17 @@ _PLACES: Final = 1_000  # sites and feeds that are told; more make an answer tha
 class RateChart(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A site's alerts per 10,000 scans, day by day, against what is usual there.
 
-    `chart`: the moving average of departures, in its standard deviations, day by day; days with
-    hardly any scans are left out. `p`: the probability of so high a last value by chance.
+    `rate`, `usual_rate`: alerts per 10,000 scans. `chart`: the moving average of departures, in its
+    standard deviations, day by day; days with hardly any scans are left out. `p`: the
+    probability of so high a last value by chance.
     """
 
     site: str
     days: list[dt.date]
     scans: list[int]
     alerts: list[int]
-    per10k: float | None
-    usual_per10k: float
+    rate: float
+    usual_rate: float
     chart: list[float]
     p: float
 
@@ -76,8 +77,8 @@ def rate_charts(baseline: Baseline, observed: pl.DataFrame, days: list[Any]) -> 
                 days=days,
                 scans=scans[site].astype(int).tolist(),
                 alerts=alerts[site].astype(int).tolist(),
-                per10k=round(1e4 * float(alerts[site].sum() / scans[site].sum()), 2),
-                usual_per10k=round(1e4 * usual.share, 2),
+                rate=round(1e4 * float(alerts[site].sum() / scans[site].sum()), 2),
+                usual_rate=round(1e4 * usual.share, 2),
                 chart=np.round(chart, 3).tolist(),
                 p=p,
             )

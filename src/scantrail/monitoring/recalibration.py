@@ -21,15 +21,15 @@ class Point(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """
 
     alert_score: float
-    alerts_per10k: float
-    false_per10k: float
+    alerts_rate: float
+    false_rate: float
     looks: int
 
 
 class Recommendation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The lowest alert score that keeps the budget, beside the present one."""
 
-    budget_per10k: float
+    budget: float
     present: Point
     recommended: Point
     why: str
@@ -68,12 +68,10 @@ def recommend(
     steps = [_LOWEST + _STEP * i for i in range(int((100 - _LOWEST) / _STEP) + 1)]
     points = [_point(counts, scans, looks, present, score) for score in {*steps, present}]
     points.sort(key=lambda one: one.alert_score)
-    kept = [one for one in points if one.false_per10k <= budget]
+    kept = [one for one in points if one.false_rate <= budget]
     best = kept[0] if kept else points[-1]
     now = next(one for one in points if one.alert_score == present)
-    return Recommendation(
-        budget_per10k=budget, present=now, recommended=best, why=_why(now, best, budget)
-    )
+    return Recommendation(budget=budget, present=now, recommended=best, why=_why(now, best, budget))
 
 
 def _point(
@@ -91,23 +89,23 @@ def _point(
     wrong = known * share + (alerts - known)
     return Point(
         alert_score=score,
-        alerts_per10k=round(1e4 * alerts / scans, 3),
-        false_per10k=round(1e4 * wrong / scans, 3),
+        alerts_rate=round(1e4 * alerts / scans, 3),
+        false_rate=round(1e4 * wrong / scans, 3),
         looks=len(mine),
     )
 
 
 def _why(now: Point, best: Point, budget: float) -> str:
-    if best.false_per10k > budget:
+    if best.false_rate > budget:
         return f"no alert score keeps {budget:g} false alerts per 10,000 scans; the highest is told"
     if best.alert_score == now.alert_score:
         return f"the present alert score keeps {budget:g} false alerts per 10,000 scans"
     if best.alert_score > now.alert_score:
         return (
-            f"about {now.false_per10k:g} of {now.alerts_per10k:g} alerts per 10,000 scans are "
+            f"about {now.false_rate:g} of {now.alerts_rate:g} alerts per 10,000 scans are "
             f"false, more than {budget:g}"
         )
     return (
-        f"even if all that is alerted besides were false, it would be {best.false_per10k:g} per "
+        f"even if all that is alerted besides were false, it would be {best.false_rate:g} per "
         f"10,000 scans, no more than {budget:g}"
     )

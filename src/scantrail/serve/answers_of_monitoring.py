@@ -199,8 +199,8 @@ class SiteRate(BaseModel):
     days: list[str]
     scans: list[int]
     alerts: list[int]
-    per10k: float | None
-    usualPer10k: float
+    rate: float = Field(description="Alerts per 10,000 scans.")
+    usualRate: float
     chart: list[float] = Field(description="Moving average of departures, in its deviations.")
     p: float
 
@@ -330,15 +330,15 @@ class ScorePoint(BaseModel):
     """What is to be expected of an alert score."""
 
     alertScore: float
-    alertsPer10k: float
-    falsePer10k: float
+    alertsRate: float = Field(description="Per 10,000 scans.")
+    falseRate: float = Field(description="Of these, false ones.")
     looks: int
 
 
 class ThresholdAnswer(BaseModel):
     """The lowest alert score that keeps a budget of false alerts."""
 
-    budgetPer10k: float
+    budget: float = Field(description="False alerts per 10,000 scans.")
     present: ScorePoint
     recommended: ScorePoint
     why: str

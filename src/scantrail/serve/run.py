@@ -6,10 +6,9 @@ import ipaddress
 import logging
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 
+import anyio.to_thread
 import msgspec
 import uvicorn
 from rich.console import Console
@@ -56,24 +55,11 @@ def serve(engine: Engine, host: str, port: int, *, insecure_local: bool = False)
                 proxy_headers=bool(proxies),
                 forwarded_allow_ips=proxies,
             )
-            with _worker(engine.settings, opened):
-                _Server(config, opened, insecure_local=insecure_local).run(sockets=[bound])
+            server = _Server(config, opened, insecure_local=insecure_local)
+            server.child = _child(engine.settings, opened)
+            server.run(sockets=[bound])
         finally:
             opened.close()
-
-
-@contextmanager
-def _worker(settings: Settings, opened: Stores) -> Iterator[None]:
-    """A worker beside the service, if there shall be one; a database in memory is seen by none."""
-    if settings.worker == "none" or opened.url is None:
-        yield
-        return
-    child = Child(msgspec.structs.replace(settings, database_url=opened.url))
-    child.open()
-    try:
-        yield
-    finally:
-        child.close()
 
 
 def check_local(host: str) -> None:
@@ -110,6 +96,7 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, opened: Stores, *, insecure_local: bool) -> None:
         super().__init__(config)
         self._stores, self._insecure_local = opened, insecure_local
+        self.child: Child | None = None  #: a worker that begins and ends with the service
 
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         await super().startup(sockets)  # type: ignore[arg-type]
@@ -121,12 +108,23 @@ class _Server(uvicorn.Server):
                 _banner(host, port, _first_key(self._stores) or "$KEY")
             known = {"happened": "service_started", "host": host, "port": port}
             _log.info("the service listens", extra=known)
+            if self.child is not None:
+                self.child.open()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish what was accepted."""
         _log.info("the service stops", extra={"happened": "service_stopping"})
         await super().shutdown(sockets)
+        if self.child is not None:  # here: after this, the signal that stopped it ends the process
+            await anyio.to_thread.run_sync(self.child.close)
         _log.info("the service has stopped", extra={"happened": "service_stopped"})
+
+
+def _child(settings: Settings, opened: Stores) -> Child | None:
+    """A worker beside the service, if there shall be one; a database in memory is seen by none."""
+    if settings.worker == "none" or opened.url is None:
+        return None
+    return Child(msgspec.structs.replace(settings, database_url=opened.url))
 
 
 def _first_key(opened: Stores) -> str | None:

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from scantrail import wiring
+from scantrail.errors import ScantrailError
 from scantrail.settings import Settings
 from scantrail.work.process import end_with_parent
 from scantrail.work.worker import Worker
@@ -85,10 +86,14 @@ class Child:
 def main() -> None:
     """Work by the settings on the first line of standard input, until that ends."""
     settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=Settings)
-    stores = wiring.stores(settings)
     try:
-        worker = Worker(settings, stores)
-        end_with_parent(worker.stop)
-        worker.run()
-    finally:
-        stores.close()
+        stores = wiring.stores(settings)
+        try:
+            worker = Worker(settings, stores)
+            end_with_parent(worker.stop)
+            worker.run()
+        finally:
+            stores.close()
+    except ScantrailError as error:
+        _log.error("the worker can't work: %s", error)
+        sys.exit(1)

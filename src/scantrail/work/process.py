@@ -76,7 +76,7 @@ def end_with_parent(stop: Callable[[], None]) -> None:
     """Stop when standard input ends: whoever started this process is gone."""
 
     def wait() -> None:
-        while sys.stdin.buffer.read(1):
+        while os.read(sys.stdin.fileno(), 1):
             pass
         stop()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import re
 import time
 from typing import Final
@@ -15,6 +16,7 @@ from scantrail.stores.windows import Span
 from scantrail.wiring import Stores
 from scantrail.work.observing import local, moment
 
+_log = logging.getLogger(__name__)
 _WEEK: Final = re.compile(r"(\d{4})-W(\d{2})")
 _DAYS: Final = dt.timedelta(days=7)
 
@@ -52,8 +54,12 @@ def monday(week: str) -> dt.datetime:
 def draw_due(settings: Settings, stores: Stores, until: dt.datetime) -> None:
     """Draw the sample of the last week that is over."""
     week = week_of((until - _DAYS).date())
-    if until >= monday(week) + _DAYS:
+    if until < monday(week) + _DAYS:
+        return
+    try:
         sample_of(settings, stores, week)
+    except ConflictError as error:
+        _log.info("%s", error)
 
 
 def sample_of(settings: Settings, stores: Stores, week: str | None = None) -> Sample:
