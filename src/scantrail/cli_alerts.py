@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from scantrail.cli_parts import me
+from scantrail.cli_parts import me, stored
 from scantrail.settings import read_settings
 
 alerts_app = typer.Typer(
@@ -35,12 +35,12 @@ def listed(
 
     [bold]Example:[/] scantrail alerts list --all
     """
-    from scantrail import wiring
     from scantrail.stores.alerts import PHASES
     from scantrail.summary_of_alerts import show_alerts
 
-    alerts = wiring.stores(read_settings()).alerts
-    show_alerts(alerts.newest(PHASES if every else ("open",), 1000), _names(sites))
+    with stored(read_settings()) as stores:
+        found = stores.alerts.newest(PHASES if every else ("open",), 1000)
+    show_alerts(found, _names(sites))
 
 
 @alerts_app.command()
@@ -49,10 +49,11 @@ def show(alert: Id, sites: SitesOption = None) -> None:
 
     [bold]Example:[/] scantrail alerts show 5b0f9c2e7a11
     """
-    from scantrail import wiring
     from scantrail.summary_of_alerts import show_alert
 
-    show_alert(wiring.stores(read_settings()).alerts.history(alert), _names(sites))
+    with stored(read_settings()) as stores:
+        found = stores.alerts.history(alert)
+    show_alert(found, _names(sites))
 
 
 @alerts_app.command()
@@ -65,13 +66,13 @@ def snooze(
 
     [bold]Example:[/] scantrail alerts snooze 5b0f9c2e7a11 --hours 48 --reason "road works"
     """
-    from scantrail import wiring
     from scantrail.work import alerting
     from scantrail.work.observing import local
 
     settings = read_settings()
     until = local(time.time_ns() // 1000, settings.zone) + dt.timedelta(hours=hours)
-    alerting.snooze(wiring.stores(settings), alert, until, me(), reason)
+    with stored(settings) as stores:
+        alerting.snooze(stores, alert, until, me(), reason)
     typer.echo(f"nothing is sent of {alert} until {until:%Y-%m-%d %H:%M} ({settings.zone})")
 
 
@@ -81,10 +82,10 @@ def acknowledge(alert: Id, reason: Why = "") -> None:
 
     [bold]Example:[/] scantrail alerts acknowledge 5b0f9c2e7a11 --reason "ticket 4711"
     """
-    from scantrail import wiring
     from scantrail.work import alerting
 
-    alerting.acknowledge(wiring.stores(read_settings()), alert, me(), reason)
+    with stored(read_settings()) as stores:
+        alerting.acknowledge(stores, alert, me(), reason)
     typer.echo(f"{me()} looks after {alert}")
 
 
@@ -94,11 +95,10 @@ def dead_letters() -> None:
 
     [bold]Example:[/] scantrail alerts dead-letters
     """
-    from scantrail import wiring
     from scantrail.summary_of_alerts import show_dead
 
-    outbox = wiring.stores(read_settings()).outbox
-    show_dead(outbox.dead(), outbox.counts()["waiting"])
+    with stored(read_settings()) as stores:
+        show_dead(stores.outbox.dead(), stores.outbox.counts()["waiting"])
 
 
 @alerts_app.command()
@@ -112,9 +112,8 @@ def resend(
 
     [bold]Example:[/] scantrail alerts resend
     """
-    from scantrail import wiring
-
-    count = wiring.stores(read_settings()).outbox.resend(number)
+    with stored(read_settings()) as stores:
+        count = stores.outbox.resend(number)
     typer.echo(f"{count} notice{'' if count == 1 else 's'} will be tried again")
 
 

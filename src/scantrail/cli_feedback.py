@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from scantrail.cli_parts import me
+from scantrail.cli_parts import me, stored
 from scantrail.settings import read_settings
 
 if TYPE_CHECKING:
@@ -88,10 +88,8 @@ def withdraw(
 
     [bold]Example:[/] scantrail feedback withdraw 12 --reason "the wrong site"
     """
-    from scantrail import wiring
-
-    stores = wiring.stores(read_settings())
-    given = stores.feedback.withdraw(number, me(), reason)
+    with stored(read_settings()) as stores:
+        given = stores.feedback.withdraw(number, me(), reason)
     typer.echo(f"feedback {number} is withdrawn, by feedback {given.id}")
 
 
@@ -103,10 +101,10 @@ def listed(
 
     [bold]Example:[/] scantrail feedback list
     """
-    from scantrail import wiring
     from scantrail.summary_of_feedback import show_feedback
 
-    show_feedback(wiring.stores(read_settings()).feedback.all(most))
+    with stored(read_settings()) as stores:
+        show_feedback(stores.feedback.all(most))
 
 
 def _group(kind: str | None, product: str | None, site: str | None, lane: str | None) -> Group:
@@ -139,4 +137,5 @@ def _say(
     network = wiring.engine(settings, learned=False).network
     saying = Saying(verdict=verdict, reason=reason, epc_code=epc, event_id=event, group=group,
                     week=week, days=days)  # fmt: skip
-    show_given(*say(wiring.stores(settings), network, saying, me()))
+    with stored(settings) as stores:
+        show_given(*say(stores, network, saying, me()))

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from scantrail.cli_parts import me, shares
-from scantrail.errors import ScantrailError
+from scantrail.cli_parts import me, shares, stored
+from scantrail.errors import MonitoringError
 from scantrail.settings import read_settings
 
 monitor_app = typer.Typer(
@@ -62,7 +62,8 @@ def show(as_json: Json = False, sites: SitesOption = None) -> None:
     from scantrail.summary_of_watch import document, show_watch
 
     settings = read_settings(sites=str(sites) if sites else None)
-    found = document(settings, wiring.stores(settings))
+    with stored(settings) as stores:
+        found = document(settings, stores)
     if as_json:
         _print(found)
     else:
@@ -82,13 +83,12 @@ def sample(
 
     [bold]Example:[/] scantrail monitor sample 2025-W36
     """
-    from scantrail import wiring
     from scantrail.summary_of_watch import sample_document, show_sample
     from scantrail.work.sampling import sample_of
 
     settings = read_settings()
-    stores = wiring.stores(settings)
-    found = sample_document(stores, sample_of(settings, stores, week))
+    with stored(settings) as stores:
+        found = sample_document(stores, sample_of(settings, stores, week))
     _print(found) if as_json else show_sample(found)
 
 
@@ -107,46 +107,34 @@ def recalibrate(
 
     [bold]Example:[/] scantrail monitor recalibrate --budget 3 --apply
     """
-    from scantrail import wiring
     from scantrail.summary_of_watch import show_recommendation
     from scantrail.work.performance import recommendation
     from scantrail.work.recalibrating import recalibrate as register
 
     settings = read_settings()
-    stores = wiring.stores(settings)
-    found = recommendation(settings, stores, budget)
-    show_recommendation(found)
-    if apply:
-        version = register(settings, stores, found.recommended.alert_score, me(),
-                           reason or found.why)  # fmt: skip
+    with stored(settings) as stores:
+        found = recommendation(settings, stores, budget)
+        show_recommendation(found)
+        if not apply:
+            return
+        score = found.recommended.alert_score
+        version = register(settings, stores, score, me(), reason or found.why)
         typer.echo(f"registered {version}; 'scantrail models promote {version}' lets it judge")
 
 
 def _job(asked: dict[str, Any], sites: Path | None) -> None:
     """Do a monitoring job here, on record like those of workers."""
-    from scantrail import wiring
-    from scantrail.work.monitor import run_job
+    from scantrail.work.process import run_job
 
     settings = read_settings(sites=str(sites) if sites else None)
-    stores = wiring.stores(settings)
-    job = stores.jobs.add("monitor", asked, me())
-    stores.jobs.begin(job.id)
-    try:
+    with stored(settings) as stores:
+        job = stores.jobs.add("monitor", asked, me())
         with shares() as progress:
-
-            def told(stage: str, share: float) -> None:
-                stores.jobs.note(job.id, stage, share)
-                progress(stage, share)
-
-            done = run_job(settings, stores, job, told)
-    except ScantrailError as error:
-        stores.jobs.end(job.id, "failed", message=str(error))
-        raise
-    except BaseException:
-        stores.jobs.end(job.id, "interrupted", message="it was stopped")
-        raise
-    stores.jobs.end(job.id, "done", **done)
-    typer.echo(done["message"])
+            run_job(settings, stores, job.id, progress)
+        done = stores.jobs.get(job.id)
+    if done.state != "done":
+        raise MonitoringError(done.message or f"job {done.id} is {done.state}")
+    typer.echo(done.message)
 
 
 def _day(text: str) -> str:

@@ -6,7 +6,7 @@ import getpass
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final, Protocol
+from typing import TYPE_CHECKING, Annotated, Final, Protocol
 
 import typer
 from rich.console import Console
@@ -19,6 +19,10 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+if TYPE_CHECKING:
+    from scantrail.settings import Settings
+    from scantrail.wiring import Stores
 
 #: Where progress and errors go.
 STDERR: Final = Console(stderr=True, highlight=False)
@@ -95,6 +99,18 @@ def me() -> str:
         return f"cli:{getpass.getuser()}"
     except (KeyError, OSError):  # a user without a name
         return "cli"
+
+
+@contextmanager
+def stored(settings: Settings) -> Iterator[Stores]:
+    """The configured database, for as long as a command needs it."""
+    from scantrail import wiring
+
+    stores = wiring.stores(settings)
+    try:
+        yield stores
+    finally:
+        stores.close()
 
 
 def wrote(path: Path | None) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from scantrail.cli_parts import stored
 from scantrail.settings import read_settings
 
 
@@ -22,16 +23,12 @@ def worker(
 
     [bold]Example:[/] SCANTRAIL_WORKER=none scantrail serve & scantrail worker
     """
-    from scantrail import wiring
     from scantrail.work.queue import place
     from scantrail.work.worker import Worker
 
     settings = read_settings(sites=str(sites) if sites else None)
-    stores = wiring.stores(settings)
-    try:
+    with stored(settings) as stores:
         works = Worker(settings, stores)
         works.run(
             lambda: typer.echo(f"works on {stores.database.engine.url}, woken by {place(settings)}")
         )
-    finally:
-        stores.close()

@@ -83,13 +83,19 @@ def end_with_parent(stop: Callable[[], None]) -> None:
     threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
-def run_job(settings: Settings, stores: wiring.Stores, number: int) -> None:
+def run_job(
+    settings: Settings,
+    stores: wiring.Stores,
+    number: int,
+    told: Progress = lambda _stage, _share: None,
+) -> None:
     """Run a queued job to its end, and note what became of it.
 
     Args:
         settings: By which rules, sites and data.
         stores: Where the job is queued.
         number: The job; one that is queued no longer is left alone.
+        told: Told of its progress, too.
     """
     jobs = stores.jobs
     if not jobs.begin(number):
@@ -98,10 +104,11 @@ def run_job(settings: Settings, stores: wiring.Stores, number: int) -> None:
 
     def progress(stage: str, share: float) -> None:
         jobs.note(number, stage, round(share, 3))
+        told(stage, share)
 
     try:
         with _pulse(jobs, number):
-            told = KINDS[job.kind](settings, stores, job, progress)
+            done = KINDS[job.kind](settings, stores, job, progress)
     except KeyboardInterrupt:
         cancelled = jobs.get(number).cancelled
         jobs.end(number, "cancelled" if cancelled else "interrupted", message="it was stopped")
@@ -111,7 +118,7 @@ def run_job(settings: Settings, stores: wiring.Stores, number: int) -> None:
         _log.exception("job %d failed", number)
         jobs.end(number, "failed", message=f"{type(error).__name__}: {error}")
     else:
-        jobs.end(number, "done", **told)
+        jobs.end(number, "done", **done)
 
 
 @contextmanager
