@@ -140,10 +140,10 @@ class Watch:
         if first is None:
             return
         begun = local(first, self.settings.zone)
-        whole = (end - begun) // _DAY
+        whole = (end.date() - begun.date()).days
         length = min(whole - whole % 7, _LONGEST)
         while length >= given.baseline_days:
-            if self._version(end - length * _DAY) == version:
+            if self._version(max(end - length * _DAY, begun)) == version:
                 break
             length -= 7
         if length < given.baseline_days:
@@ -179,7 +179,8 @@ class Watch:
         }
         if ruling is None:
             first = stores.windows.first(given.clock)
-            have = (now - local(first or 0, self.settings.zone)).days
+            begun = now if first is None else local(first, self.settings.zone)
+            have = (now.date() - begun.date()).days
             needed = given.baseline_days + given.drift.days
             found |= {"state": "learning", "days": have, "needed": needed}
             with stores.alerts.turn() as turn:

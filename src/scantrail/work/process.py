@@ -35,6 +35,7 @@ Run = Callable[[Settings, wiring.Stores, Job, Progress], dict[str, str | None]]
 KINDS: Final[Mapping[Kind, Run]] = MappingProxyType(
     {"retrain": retraining.retrain, "monitor": monitor.run_job}
 )
+_STOPPED: Final = "it was stopped"
 _NICE: Final = 19  # scoring comes first
 _PULSE_SECONDS: Final = 1.0
 _ONE_THREAD: Final = ("OMP_NUM_THREADS", "POLARS_MAX_THREADS", "OPENBLAS_NUM_THREADS")
@@ -65,9 +66,16 @@ def main() -> None:
     os.nice(_NICE)
     signal.signal(signal.SIGTERM, lambda *_: _thread.interrupt_main())
     stores = wiring.stores(order.settings)
-    end_with_parent(_thread.interrupt_main)
+    alone = threading.Event()
+
+    def orphaned() -> None:
+        alone.set()
+        _thread.interrupt_main()
+
+    end_with_parent(orphaned)
     try:
-        run_job(order.settings, stores, order.job)
+        run_job(order.settings, stores, order.job,
+                why=lambda: "its worker is gone" if alone.is_set() else _STOPPED)  # fmt: skip
     finally:
         stores.close()
 
@@ -88,6 +96,7 @@ def run_job(
     stores: wiring.Stores,
     number: int,
     told: Progress = lambda _stage, _share: None,
+    why: Callable[[], str] = lambda: _STOPPED,
 ) -> None:
     """Run a queued job to its end, and note what became of it.
 
@@ -96,6 +105,7 @@ def run_job(
         stores: Where the job is queued.
         number: The job; one that is queued no longer is left alone.
         told: Told of its progress, too.
+        why: Says why it was interrupted.
     """
     jobs = stores.jobs
     if not jobs.begin(number):
@@ -111,7 +121,7 @@ def run_job(
             done = KINDS[job.kind](settings, stores, job, progress)
     except KeyboardInterrupt:
         cancelled = jobs.get(number).cancelled
-        jobs.end(number, "cancelled" if cancelled else "interrupted", message="it was stopped")
+        jobs.end(number, "cancelled" if cancelled else "interrupted", message=why())
     except ScantrailError as error:
         jobs.end(number, "failed", message=str(error))
     except Exception as error:  # noqa: BLE001 - whoever waits for the job is told
