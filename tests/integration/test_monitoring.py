@@ -23,7 +23,7 @@ from scantrail.work.queue import queue_file
 CONFIG = StreamConfig(weeks=6, items=500, seed=3, warm_up=6)
 START = dt.datetime.combine(CONFIG.start, dt.time())
 CHANGE = START + dt.timedelta(weeks=5)
-SINCE_1970 = dt.datetime(1970, 1, 1) + dt.timedelta(hours=9)
+SINCE_1970 = dt.datetime.fromisoformat("1970-01-01T09:00:00")  # in Korea
 EVENTS = ("file_id", "location_id", "scan_location", "business_step", "event_type", "epc_code")
 
 
@@ -85,7 +85,9 @@ def test_it_learns_then_compares_and_names_what_changed(send, watched, stream):
         "compared", (CHANGE + dt.timedelta(days=7)).isoformat(), True,
     )  # fmt: skip
     assert found["baseline"]["madeBy"] == "monitoring"
-    assert found["baseline"]["version"] == found["version"] == wiring.version_of(wiring.DEMO_ARTIFACT)
+    assert (
+        found["baseline"]["version"] == found["version"] == wiring.version_of(wiring.DEMO_ARTIFACT)
+    )
     place = str(stream.place)
     assert {"silent"} <= {one["check"] for one in found["signals"] if one["place"] == place}
     alerts = send("GET", "/api/alerts").json()
@@ -232,7 +234,8 @@ def test_large_stretches_are_looked_at_in_part(settings, stores, watched):
     network = wiring.engine(settings, learned=False).network
     span = Span(0, 2**62)
     every, some = (
-        observed(stores, network, span, clock="arrival", every=n, zone=settings.zone) for n in (1, 5)
+        observed(stores, network, span, clock="arrival", every=n, zone=settings.zone)
+        for n in (1, 5)
     )
     assert len(every) / 8 < len(some) < len(every) / 3
     rows = ["epc_code", "site", "scanned", "step", "came_from", "travel", "stay", "together"]

@@ -48,6 +48,12 @@ def add_monitoring(app: FastAPI, service: Service) -> None:
         """Precision by kind and version, recall from audits, and why a retraining is due."""
         return views.performance_view(settings, stores)
 
+    _add_audits(app, service)
+
+
+def _add_audits(app: FastAPI, service: Service) -> None:
+    """Add what people look at, and what follows from that."""
+    stores, settings = service.stores, service.engine.settings
     about = told(answers.AuditSample, "Items to look at", _TAG)
     about["responses"] |= {status: REFUSALS[status] for status in (409, 422)}
 

@@ -115,10 +115,6 @@ def train(  # noqa: PLR0913 - what is known of the data comes by name
     parts = split(journeys, settings.seed)
     highest = rule_scores.max_horizontal()
     presumed = presumed_normal(journeys, highest, settings.normal_below, known)
-    if known:
-        confirmed = sum(known.values())
-        feedback = {"confirmed": confirmed, "dismissed": len(known) - confirmed}
-        origin = {**origin, "feedback": feedback}
     _refuse_odd_logs(journeys, presumed, settings)
     progress("leaving out what is strange", 0.01)
     normal = without_strangest(
@@ -137,13 +133,21 @@ def train(  # noqa: PLR0913 - what is known of the data comes by name
     progress("measuring", 0.95)
     seen = _seen_rates(raw, calibrations, item, np.intersect1d(parts.test, presumed), settings)
     kept = presumed, normal
-    about = _about(journeys, parts, kept, learned.fitted, settings, origin) | {"seen_rates": seen}
+    about = _about(journeys, parts, kept, learned.fitted, settings, origin)
+    about |= {"seen_rates": seen} | _feedback(known)
     arrays, svm = to_arrays(learned.svm)
     card = _card(learned, svm, rules, about, settings)
     write_artifact(folder, card, (network, learned.usual, arrays, calibrations))
     (folder / _CHECKPOINT).unlink(missing_ok=True)
     progress("done", 1.0)
     return Trained(card, folder)
+
+
+def _feedback(known: Mapping[str, bool]) -> dict[str, Any]:
+    """How much people knew, for the card."""
+    confirmed = sum(known.values())
+    counted = {"confirmed": confirmed, "dismissed": len(known) - confirmed}
+    return {"feedback": counted} if known else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from scantrail.errors import InputError, MonitoringError
 from scantrail.monitoring.baseline import Baseline, from_json, learn_baseline
 from scantrail.monitoring.charts import feeds, rate_charts, rejections, score_counts
 from scantrail.monitoring.drift import drift
+from scantrail.monitoring.signals import Signal
 from scantrail.monitoring.watch import neighbours
 from scantrail.settings import Settings
 from scantrail.stores.jobs import Job
@@ -178,39 +179,56 @@ class Watch:
             "heard": self._heard(window),
         }
         if ruling is None:
-            first = stores.windows.first(given.clock)
-            begun = now if first is None else local(first, self.settings.zone)
-            have = (now.date() - begun.date()).days
-            needed = given.baseline_days + given.drift.days
-            found |= {"state": "learning", "days": have, "needed": needed}
-            with stores.alerts.turn() as turn:
-                stores.evaluations.add(now.isoformat(), self._version(now), None, found,
-                                       turn.connection)  # fmt: skip
-            return (
-                f"what is usual is not known yet: {have} days are stored, and {needed} are needed"
-            )
-        compared = window if ruling.with_scores else window.drop(
-            [name for name in _LEARNED if name in window.columns])  # fmt: skip
-        listened = pl.concat([_as_rows(found["heard"], window), compared], how="diagonal")
-        signals = drift(ruling.usual, listened, now, given.drift)
-        found |= {
-            "state": "compared",
-            "withScores": ruling.with_scores,
-            "signals": signals,
-            "charts": rate_charts(ruling.usual, window, days),
-            "feeds": feeds(ruling.usual, listened, now, given.drift),
-            "rejections": rejections(ruling.usual, window),
-        }
-        hook = bool(self.settings.webhook.url)
+            return self._still_learning(now, found)
+        signals = self._compare(now, window, days, ruling, found)
         with stores.alerts.turn() as turn:
             notices = alerting.evaluate(turn, signals, now, given.alerts, neighbours(network))
-            stores.evaluations.add(now.isoformat(), ruling.version, ruling.digest, found,
-                                   turn.connection)  # fmt: skip
+            stores.evaluations.add(
+                now.isoformat(), ruling.version, ruling.digest, found, turn.connection
+            )
+            hook = bool(self.settings.webhook.url)
             alerting.send(stores, notices, turn.connection, hook=hook)
         return (
             f"{len(signals)} signals in the {given.drift.days} days up to {now:%Y-%m-%d}, "
             f"{len(notices)} notices"
         )
+
+    def _still_learning(self, now: dt.datetime, found: dict[str, Any]) -> str:
+        """Keep that there is nothing yet to compare with."""
+        given = self.settings.monitoring
+        first = self.stores.windows.first(given.clock)
+        begun = now if first is None else local(first, self.settings.zone)
+        have, needed = (now.date() - begun.date()).days, given.baseline_days + given.drift.days
+        found |= {"state": "learning", "days": have, "needed": needed}
+        with self.stores.alerts.turn() as turn:
+            self.stores.evaluations.add(
+                now.isoformat(), self._version(now), None, found, turn.connection
+            )
+        return f"what is usual is not known yet: {have} days are stored, and {needed} are needed"
+
+    def _compare(
+        self,
+        now: dt.datetime,
+        window: pl.DataFrame,
+        days: list[dt.date],
+        ruling: _Ruling,
+        found: dict[str, Any],
+    ) -> list[Signal]:
+        """What is not as it was; all that is told of it comes into `found`."""
+        given = self.settings.monitoring.drift
+        foreign = [] if ruling.with_scores else [n for n in _LEARNED if n in window.columns]
+        listened = pl.concat([_as_rows(found["heard"], window), window.drop(foreign)],
+                             how="diagonal")  # fmt: skip
+        signals = drift(ruling.usual, listened, now, given)
+        found |= {
+            "state": "compared",
+            "withScores": ruling.with_scores,
+            "signals": signals,
+            "charts": rate_charts(ruling.usual, window, days),
+            "feeds": feeds(ruling.usual, listened, now, given),
+            "rejections": rejections(ruling.usual, window),
+        }
+        return signals
 
     def _heard(self, window: pl.DataFrame) -> dict[str, str]:
         """When each site was last heard of; of those that are silent, as was known before."""
