@@ -1,4 +1,4 @@
-"""Jobs: work in the background, one of a kind at a time, and what became of each."""
+"""Jobs: work in the background, one in a lane at a time, and what became of each."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from scantrail.stores.tables import JOBS
 from scantrail.vocabulary.times import utc
 
 Kind = Literal["retrain", "monitor"]
+#: What may not be done at the same time is in one lane.
+_LANES: Final[dict[Kind, str]] = {"retrain": "models", "monitor": "monitoring"}
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 #: What to do where nobody works in the background.
 NO_WORKER: Final = (
@@ -58,12 +60,12 @@ class Jobs:
         """Queue a job.
 
         Raises:
-            ConflictError: Another of its kind waits or runs.
+            ConflictError: Another of its lane waits or runs.
         """
         self.bury()
-        now = _now()
+        now, lane = _now(), _LANES[kind]
         values = {
-            "kind": kind, "active": kind, "state": "queued",
+            "kind": kind, "active": lane, "state": "queued",
             "asked": msgspec.json.encode(asked).decode(),
             "actor": actor, "created_at": now, "seen_at": now, "stage": "queued",
             "progress": 0.0, "cancelled": False,
@@ -71,7 +73,7 @@ class Jobs:
         with self._database.writing() as connection:
             if not self._database.sqlite:  # there, one writes at a time anyway
                 connection.execute(sa.text("LOCK TABLE jobs IN SHARE ROW EXCLUSIVE MODE"))
-            other = connection.execute(sa.select(JOBS.c.id).where(JOBS.c.active == kind)).scalar()
+            other = connection.execute(sa.select(JOBS.c.id).where(JOBS.c.active == lane)).scalar()
             if other is None:
                 added = connection.execute(sa.insert(JOBS), values)
                 assert added.inserted_primary_key is not None

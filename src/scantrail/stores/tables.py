@@ -258,8 +258,8 @@ DEPLOYMENTS: Final = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
 )
 
-#: Work in the background. `active` is the job's kind while it waits or runs, else null: being
-#: unique, it lets one job of a kind at a time do so. `seen_at`: when somebody last gave a sign of
+#: Work in the background. `active` is the job's lane while it waits or runs, else null: being
+#: unique, it lets one job of a lane at a time do so. `seen_at`: when somebody last gave a sign of
 #: life for it.
 JOBS: Final = sa.Table(
     "jobs",

@@ -95,9 +95,7 @@ def train(  # noqa: PLR0913 - what is known of the data comes by name
     *,
     known: Mapping[str, bool] = MappingProxyType({}),
 ) -> Trained:
-    """Learn from a log that is mostly normal, and write an artifact.
-
-    A killed training goes on where it was: its checkpoint stays beside the artifact until the end.
+    """Learn from a log that is mostly normal, and write an artifact; one that was killed goes on.
 
     Args:
         journeys: The log, linked (`pipeline.see`).
@@ -121,7 +119,6 @@ def train(  # noqa: PLR0913 - what is known of the data comes by name
         journeys, parts, presumed, settings.trim, settings.svm, settings.seed
     )
     learned = _learn(journeys, parts, normal, folder, settings, progress)
-
     progress("calibrating", 0.9)
     network, item = _exported(learned.fitted), learned.coded.item
     raw = _raw(journeys, learned, network)
@@ -129,7 +126,6 @@ def train(  # noqa: PLR0913 - what is known of the data comes by name
     ml = _ml_evidence(raw, calibrations, settings)
     left_out = 1 - len(normal) / len(journeys.codes)
     rules = _rule_shares(rule_scores, ml, item, np.union1d(parts.valid, parts.test), left_out)
-
     progress("measuring", 0.95)
     seen = _seen_rates(raw, calibrations, item, np.intersect1d(parts.test, presumed), settings)
     kept = presumed, normal
