@@ -34,7 +34,9 @@ class OidcSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     scope_claim: str = "scope"  #: where a token's scopes are; a path like realm_access.roles too
     #: which words there stand for which scope
     scopes: dict[str, str] = msgspec.field(
-        default_factory=lambda: {f"scantrail:{name}": name for name in ("detect", "read", "admin")}
+        default_factory=lambda: {
+            f"scantrail:{name}": name for name in ("detect", "read", "review", "admin")
+        }
     )
     leeway_seconds: float = 30.0  #: by which clocks may differ
     refresh_seconds: float = 300.0  #: after which keys are fetched again
