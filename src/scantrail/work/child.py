@@ -77,7 +77,7 @@ class Child:
             if self._over.is_set():
                 return
             died = 0 if time.monotonic() - begun > _STEADY else died + 1
-            pause = _PAUSES[min(died, len(_PAUSES) - 1)]
+            pause = _PAUSES[min(max(died - 1, 0), len(_PAUSES) - 1)]
             _log.error("the worker ended with code %d; another starts in %.0f s", code, pause)
             if not self._over.wait(pause):
                 self._process = self._started()

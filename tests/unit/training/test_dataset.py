@@ -50,6 +50,18 @@ def test_items_that_rules_suspect_are_left_out(journeys):
     assert len(normal) == len(journeys.codes) - 1
 
 
+def test_people_know_better_than_rules_what_is_normal(journeys):
+    score = np.zeros(len(journeys.linked))
+    score[0] = 90.0
+    item = journeys.linked["epc"].to_numpy()
+    suspect, other = journeys.codes[item[0]], journeys.codes[item[-1]]
+    known = {suspect: False, other: True, "a code of another log": True}
+    normal = presumed_normal(journeys, pl.Series(score), 40.0, known)
+    assert item[0] in normal  # its alert was dismissed
+    assert item[-1] not in normal  # it was confirmed
+    assert len(normal) == len(journeys.codes) - 1
+
+
 def test_lots_are_dealt_whole_and_evenly_through_time(journeys):
     hand = dealt(journeys, 5, seed=3)
     lot_of = lots(journeys.codes)
