@@ -54,7 +54,7 @@ def test_people_know_better_than_rules_what_is_normal(journeys):
     score = np.zeros(len(journeys.linked))
     score[0] = 90.0
     item = journeys.linked["epc"].to_numpy()
-    suspect, other = journeys.codes[item[0]], journeys.codes[item[-1]]
+    suspect, other = (journeys.codes[int(item[at])] for at in (0, -1))
     known = {suspect: False, other: True, "a code of another log": True}
     normal = presumed_normal(journeys, pl.Series(score), 40.0, known)
     assert item[0] in normal  # its alert was dismissed
