@@ -23,10 +23,12 @@ def worker(
 
     [bold]Example:[/] SCANTRAIL_WORKER=none scantrail serve & scantrail worker
     """
+    from scantrail.logs import configure
     from scantrail.work.queue import place
     from scantrail.work.worker import Worker
 
     settings = read_settings(sites=str(sites) if sites else None)
+    configure(settings.log_format, settings.log_level)
     with stored(settings) as stores:
         works = Worker(settings, stores)
         works.run(

@@ -161,6 +161,9 @@ def test_the_cache_the_models_and_the_process_are_told(send, measured, demo):
     assert measured("scantrail_model_info", version=version, serving="true") == 1
     assert measured("scantrail_model_fault") == 0
     assert measured("scantrail_jobs", state="running") == 0
+    assert measured("scantrail_alerts", phase="open") == 0
+    assert measured("scantrail_alerts_notices", state="dead") == 0
+    assert measured("scantrail_workers") == 0
     assert measured("process_resident_memory_bytes") > 2**20
     assert measured("scantrail_requests_in_progress") == 1  # this one
 

@@ -15,6 +15,7 @@ from scantrail.wiring import Stores
 from scantrail.work.process import tell
 from scantrail.work.queue import Waker
 
+
 class JobDesk:
     """Takes them. Safe to use from several threads."""
 
@@ -41,6 +42,5 @@ class JobDesk:
                 "set SCANTRAIL_DATABASE_URL to a file or a server"
             )
         job = self.jobs.add(kind, asked, actor)
-        tell(logging.INFO, job.id, "queued")
         self._wake(job.id)
         return job

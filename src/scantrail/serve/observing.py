@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from scantrail.breaker import State
 from scantrail.errors import StoreError
+from scantrail.monitoring.signals import Check
 from scantrail.serve.service import Service
 from scantrail.stores.jobs import State as JobState
 
@@ -123,6 +124,31 @@ class Now(Collector):
         for state in get_args(JobState) if counts is not None else ():
             jobs.add_metric([state], (counts or {}).get(state, 0))
         yield jobs
+        if counts is not None:
+            yield from self._monitoring()
+
+    def _monitoring(self) -> Iterator[Metric]:
+        stores = self._service.stores
+        alerts = GaugeMetricFamily(
+            "scantrail_alerts", "Alerts of monitoring, by the kind of the strongest symptom.",
+            labels=["phase", "kind"],
+        )  # fmt: skip
+        known = stores.alerts.counts()
+        for phase in ("pending", "open"):
+            for kind in get_args(Check):
+                alerts.add_metric([phase, kind], known.get((phase, kind), 0))
+        yield alerts
+        notices = GaugeMetricFamily(
+            "scantrail_alerts_notices", "Notices that wait, and that were given up.",
+            labels=["state"],
+        )  # fmt: skip
+        for state, count in stores.outbox.counts().items():
+            notices.add_metric([state], count)
+        yield notices
+        yield GaugeMetricFamily(
+            "scantrail_workers", "Processes that work in the background.",
+            len(stores.workers.there()),
+        )  # fmt: skip
 
 
 def _asked(service: Service) -> Iterator[tuple[str, str]]:

@@ -111,13 +111,7 @@ def train(  # noqa: PLR0913 - what is known of the data comes by name
     """
     progress("splitting", 0.0)
     parts = split(journeys, settings.seed)
-    highest = rule_scores.max_horizontal()
-    presumed = presumed_normal(journeys, highest, settings.normal_below, known)
-    _refuse_odd_logs(journeys, presumed, settings)
-    progress("leaving out what is strange", 0.01)
-    normal = without_strangest(
-        journeys, parts, presumed, settings.trim, settings.svm, settings.seed
-    )
+    presumed, normal = _ordinary(journeys, parts, rule_scores, settings, known)
     learned = _learn(journeys, parts, normal, folder, settings, progress)
     progress("calibrating", 0.9)
     network, item = _exported(learned.fitted), learned.coded.item
@@ -137,6 +131,29 @@ def train(  # noqa: PLR0913 - what is known of the data comes by name
     (folder / _CHECKPOINT).unlink(missing_ok=True)
     progress("done", 1.0)
     return Trained(card, folder)
+
+
+def _ordinary(
+    journeys: Journeys,
+    parts: Split,
+    rule_scores: pl.DataFrame,
+    settings: TrainSettings,
+    known: Mapping[str, bool],
+) -> tuple[Ints, Ints]:
+    """Items presumed normal by rules and people, and those of them that are learned from."""
+    highest = rule_scores.max_horizontal()
+    presumed = presumed_normal(journeys, highest, settings.normal_below, known)
+    _refuse_odd_logs(journeys, presumed, settings)
+    least_strange = without_strangest(
+        journeys, parts, presumed, settings.trim, settings.svm, settings.seed
+    )
+    return presumed, np.union1d(least_strange, _cleared(journeys, known))
+
+
+def _cleared(journeys: Journeys, known: Mapping[str, bool]) -> Ints:
+    """Items that people looked at and found in order: they teach, however strange they are."""
+    honest = [code for code, anomalous in known.items() if not anomalous]
+    return np.flatnonzero(journeys.codes.is_in(honest).fill_null(value=False).to_numpy())
 
 
 def _feedback(known: Mapping[str, bool]) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def send(
         _log.warning(
             "alert %s: %s at %s since %s: %s", notice.what, lead.check,
             lead.place or "the whole chain", notice.alert.since, lead.what,
-            extra={"alert": name_of(notice.alert), "what": notice.what},
+            extra={"happened": f"alert_{notice.what}", "alert": name_of(notice.alert)},
         )  # fmt: skip
         if hook:
             body = msgspec.to_builtins(notice) | {"alertId": name_of(notice.alert)}

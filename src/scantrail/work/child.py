@@ -13,6 +13,7 @@ import msgspec
 
 from scantrail import wiring
 from scantrail.errors import ScantrailError
+from scantrail.logs import configure
 from scantrail.settings import Settings
 from scantrail.work.process import end_with_parent
 from scantrail.work.worker import Worker
@@ -78,7 +79,8 @@ class Child:
                 return
             died = 0 if time.monotonic() - begun > _STEADY else died + 1
             pause = _PAUSES[min(max(died - 1, 0), len(_PAUSES) - 1)]
-            _log.error("the worker ended with code %d; another starts in %.0f s", code, pause)
+            _log.error("the worker ended with code %d; another starts in %.0f s", code, pause,
+                       extra={"happened": "worker_died"})  # fmt: skip
             if not self._over.wait(pause):
                 self._process = self._started()
 
@@ -86,6 +88,7 @@ class Child:
 def main() -> None:
     """Work by the settings on the first line of standard input, until that ends."""
     settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=Settings)
+    configure(settings.log_format, settings.log_level)
     try:
         stores = wiring.stores(settings)
         try:

@@ -22,6 +22,7 @@ import msgspec
 
 from scantrail import retraining, wiring
 from scantrail.errors import ScantrailError, StoreError
+from scantrail.logs import configure
 from scantrail.settings import Settings
 from scantrail.stores.jobs import Job, Jobs, Kind
 from scantrail.work import monitor
@@ -60,9 +61,16 @@ def start(settings: Settings, job: int) -> subprocess.Popen[bytes]:
     return process
 
 
+def tell(level: int, job: int, state: str, message: str | None = None) -> None:
+    """Log what became of a job."""
+    known = {"happened": f"job_{state}", "job": job}
+    _log.log(level, "job %d: %s%s", job, state, f", {message}" if message else "", extra=known)
+
+
 def main() -> None:
     """Run the job that standard input names."""
     order = msgspec.json.decode(sys.stdin.buffer.readline(), type=_Order)
+    configure(order.settings.log_format, order.settings.log_level)
     os.nice(_NICE)
     signal.signal(signal.SIGTERM, lambda *_: _thread.interrupt_main())
     stores = wiring.stores(order.settings)

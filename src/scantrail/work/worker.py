@@ -21,7 +21,7 @@ from scantrail.settings import Settings
 from scantrail.wiring import Stores
 from scantrail.work.delivering import deliver_due
 from scantrail.work.monitor import due
-from scantrail.work.process import start
+from scantrail.work.process import start, tell
 from scantrail.work.queue import queue, taker
 
 _log = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ _NICE: Final = 10  # scoring comes first
 _THREADS: Final = 4  # a job of each kind, deliveries, and the look around
 _LONGEST_WAIT: Final = 1.0  # seconds until a message is seen
 _PULSE_SECONDS: Final = 5.0
+_EXPECTED: Final = ("done", "cancelled")
 _PATIENCE: Final = 10  # seconds that a job has to stop in
 
 
@@ -97,7 +98,7 @@ class Worker:
     def look(self) -> None:
         """Bury jobs whose process is gone, and take those that wait and nobody was woken for."""
         for job in self._stores.jobs.bury():
-            _log.warning("job %d was interrupted: its process is gone", job)
+            tell(logging.WARNING, job, "interrupted", "its process is gone")
         self._take_waiting()
 
     def monitor(self) -> None:
@@ -126,14 +127,17 @@ class Worker:
             if self._stores.jobs.get(number).state != "queued":
                 return
             process = self._running[number] = start(self._settings, number)
+        tell(logging.INFO, number, "started")
         code = process.wait()
         with self._lock:
             self._running.pop(number)
         assert process.stdin is not None
         process.stdin.close()
         message = f"its process ended with code {code}"
-        if self._stores.jobs.end(number, "interrupted", message=message):
-            _log.warning("job %d was interrupted: %s", number, message)
+        self._stores.jobs.end(number, "interrupted", message=message)  # if it said nothing
+        ended = self._stores.jobs.get(number)
+        level = logging.INFO if ended.state in _EXPECTED else logging.WARNING
+        tell(level, number, ended.state, ended.message)
         self.deliver()  # of what the job found
 
     def _stop_jobs(self) -> None:
