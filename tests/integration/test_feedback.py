@@ -256,4 +256,4 @@ def test_keys_that_may_only_read_can_not_say_anything(call, settings, stores):
     assert send("GET", "/api/feedback", headers=headers).json() == []
     reviewer = {"X-API-Key": stores.keys.create("r", ["review"], time.time_ns() // 1000, None).text}
     assert send("POST", "/api/feedback", json=asked, headers=reviewer).status_code == 404
-    assert send("POST", "/api/monitoring/run", headers=reviewer).status_code == 403
+    assert send("POST", "/api/admin/ml/recalibrate", headers=reviewer).status_code == 403

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from scantrail.errors import MonitoringError
+from scantrail.errors import ConflictError
 
 _LEAST_LOOKS: Final = 20
 _LOWEST: Final = 50.0  # nobody has looked at what scores less
@@ -56,15 +56,15 @@ def recommend(
         budget: False alerts per 10,000 scans that are borne.
 
     Raises:
-        MonitoringError: Fewer than 20 looks, or no scans.
+        ConflictError: Fewer than 20 looks, or no scans.
     """
     if len(looks) < _LEAST_LOOKS:
-        raise MonitoringError(
+        raise ConflictError(
             f"people have looked at {len(looks)} alerts of learned detectors; at least "
             f"{_LEAST_LOOKS} are needed: confirm or dismiss some more"
         )
     if scans < 1:
-        raise MonitoringError("no scans were looked at yet; monitoring does so every midnight")
+        raise ConflictError("no scans were looked at yet; monitoring does so every midnight")
     steps = [_LOWEST + _STEP * i for i in range(int((100 - _LOWEST) / _STEP) + 1)]
     points = [_point(counts, scans, looks, present, score) for score in {*steps, present}]
     points.sort(key=lambda one: one.alert_score)

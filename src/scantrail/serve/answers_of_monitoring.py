@@ -15,7 +15,23 @@ _Reason = Annotated[
 _Site = Annotated[int | Annotated[str, Field(min_length=1, max_length=200)],
                   Field(description="A location id, or a name.")]  # fmt: skip
 _Share = Annotated[float, Field(ge=0, le=1)]
+#: An ISO week.
+WEEK: Final = r"^\d{4}-W(0[1-9]|[1-4]\d|5[0-3])$"
 _EPC: Final = "001.8804823.1293291.010004.20250701.000004002"
+_LINE: Final[dict[str, Any]] = {
+    "id": 12,
+    "at": "2025-08-17T02:15:00+00:00",
+    "actor": "key 0a9b2e4f6d1c",
+    "verdict": "dismiss",
+    "reason": "the reader's clock was an hour slow",
+    "target": "group",
+    "epcCode": _EPC,
+    "group": {"kind": "jump", "site": "1031"},
+    "week": "2025-W36",
+    "expiresAt": "2025-08-24T02:15:00+00:00",
+    "withdraws": 11,
+    "withdrawnBy": 13,
+}
 _STRICT: Final = ConfigDict(extra="forbid", populate_by_name=True)
 
 
@@ -57,7 +73,7 @@ class FeedbackRequest(BaseModel):
     eventId: int | str | None = Field(None, description="As it was sent with the scan.")
     group: GroupOfAlerts | None = None
     week: str | None = Field(
-        None, max_length=20, description="The item was drawn for this week's sample."
+        None, pattern=WEEK, description="The item was drawn for this week's sample."
     )
     days: int | None = Field(
         None, description="For which a dismissal of an item or a group holds; 30 if left out."
@@ -75,12 +91,7 @@ class Why(BaseModel):
 class FeedbackLine(BaseModel):
     """What somebody said."""
 
-    model_config = _example(
-        id=12, at="2025-08-17T02:15:00+00:00", actor="key 0a9b2e4f6d1c", verdict="dismiss",
-        reason="the reader's clock was an hour slow", target="group", epcCode=_EPC,
-        group={"kind": "jump", "site": "1031"}, week="2025-W36",
-        expiresAt="2025-08-24T02:15:00+00:00", withdraws=11, withdrawnBy=13,
-    )  # fmt: skip
+    model_config = _example(**_LINE)
 
     id: int
     at: _At
@@ -98,6 +109,8 @@ class FeedbackLine(BaseModel):
 
 class GivenFeedback(FeedbackLine):
     """Feedback as it is given."""
+
+    model_config = _example(**_LINE, events=29)
 
     events: int = Field(description="Of how many suspect events it speaks now.")
 

@@ -38,7 +38,11 @@ from scantrail.serve.gate import Gate, Refused
 from scantrail.serve.health import add_health
 from scantrail.serve.limiting import Limits
 from scantrail.serve.models import Models
-from scantrail.serve.monitoring import add_monitoring, add_monitoring_acts
+from scantrail.serve.monitoring import (
+    add_monitoring,
+    add_monitoring_acts,
+    add_recalibration,
+)
 from scantrail.serve.observing import add_metrics
 from scantrail.serve.records import RequestError
 from scantrail.serve.schemas import DetectionRequest, LegacyRequest
@@ -115,9 +119,10 @@ def _add_endpoints(app: FastAPI, service: Service, gate: Gate) -> None:
         (Scope.READ, add_feedback),
         (Scope.REVIEW, add_review),
         (Scope.REVIEW, add_review_of_alerts),
+        (Scope.REVIEW, add_monitoring_acts),
         (Scope.ADMIN, partial(add_keys, gate=gate)),
         (Scope.ADMIN, add_models),
-        (Scope.ADMIN, add_monitoring_acts),
+        (Scope.ADMIN, add_recalibration),
         (Scope.ADMIN, add_audit),  # and whatever is added later
     ):
         app.router.route_class = needs(scope)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import FastAPI, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from scantrail.serve import answers_of_models
@@ -43,6 +43,17 @@ def add_monitoring(app: FastAPI, service: Service) -> None:
         """Silent sites, late data, and rows that can't be read."""
         return views.feeds(stores)
 
+    about = told(answers_of_models.Job, "How far is it?", _TAG)
+    about["responses"] |= {404: REFUSALS[404]}
+
+    @app.get(_PREFIX + "/jobs/{job}", **about)
+    def job(
+        job: Annotated[int, Path(ge=1, lt=2**63, description="From `POST …/run`.")],
+    ) -> dict[str, Any]:
+        """A look: how far it is, and what came of it."""
+        stores.jobs.bury()
+        return job_view(stores.jobs.get(job, "monitor"))
+
     @app.get(_PREFIX + "/performance", **told(answers.Performance, "How good alerts are", _TAG))
     def performance() -> dict[str, Any]:
         """Precision by kind and version, recall from audits, and why a retraining is due."""
@@ -55,12 +66,13 @@ def _add_audits(app: FastAPI, service: Service) -> None:
     """Add what people look at, and what follows from that."""
     stores, settings = service.stores, service.engine.settings
     about = told(answers.AuditSample, "Items to look at", _TAG)
-    about["responses"] |= {status: REFUSALS[status] for status in (409, 422)}
+    about["responses"] |= {status: REFUSALS[status] for status in (404, 409, 422)}
 
     @app.get(_PREFIX + "/audit-sample", **about)
     def audit_sample(
         week: Annotated[
-            str | None, Query(max_length=20, description="As 2025-W36; by default the last one.")
+            str | None,
+            Query(pattern=answers.WEEK, description="As 2025-W36; by default the last one."),
         ] = None,
     ) -> dict[str, Any]:
         """Items without an alert, drawn at random once a week, the same for everybody.
@@ -70,7 +82,7 @@ def _add_audits(app: FastAPI, service: Service) -> None:
         return views.sample_view(stores, sample_of(settings, stores, week))
 
     about = told(answers.ThresholdAnswer, "Which alert score?", _TAG)
-    about["responses"] |= {422: REFUSALS[422]}
+    about["responses"] |= {status: REFUSALS[status] for status in (409, 422)}
 
     @app.get(_PREFIX + "/threshold", **about)
     def threshold(
@@ -84,12 +96,11 @@ def _add_audits(app: FastAPI, service: Service) -> None:
 
 
 def add_monitoring_acts(app: FastAPI, service: Service) -> None:
-    """Add the endpoints that do something."""
-    stores, settings = service.stores, service.engine.settings
+    """Add the endpoints that look, and say what is usual."""
 
     def started(request: Request, asked: dict[str, Any]) -> Response:
         job = service.jobs.start("monitor", asked, caller_of(request).id)
-        return JSONResponse(job_view(job), 202, {"Location": f"/api/admin/ml/jobs/{job.id}"})
+        return JSONResponse(job_view(job), 202, {"Location": f"{_PREFIX}/jobs/{job.id}"})
 
     @app.post(_PREFIX + "/run", status_code=202, **_job("Look now"))
     def run(request: Request, asked: answers.MonitorRequest = _LATEST) -> Response:
@@ -101,6 +112,10 @@ def add_monitoring_acts(app: FastAPI, service: Service) -> None:
         """Starts a job that takes some days as usual, e.g. after a change that was wanted."""
         return started(request, {"baseline": [asked.first, asked.last]})
 
+
+def add_recalibration(app: FastAPI, service: Service) -> None:
+    """Add the endpoint that makes a version of what people said."""
+    stores, settings = service.stores, service.engine.settings
     about = told(answers.Recalibrated, "Register a version with another alert score", "models")
     about["responses"] |= REFUSALS
     about["responses"][201] = about["responses"].pop(200)

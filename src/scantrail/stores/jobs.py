@@ -85,14 +85,14 @@ class Jobs:
             "or cancel it"
         )
 
-    def get(self, job: int) -> Job:
-        """A job.
+    def get(self, job: int, kind: Kind | None = None) -> Job:
+        """A job, of a kind if one is named.
 
         Raises:
             NotFoundError: There is none of that number.
         """
         found = self._read(sa.select(JOBS).where(JOBS.c.id == job))
-        if not found:
+        if not found or kind not in (None, found[0].kind):
             raise NotFoundError(f"there is no job {job}; GET /api/admin/ml/jobs lists all")
         return found[0]
 

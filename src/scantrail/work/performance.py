@@ -62,7 +62,7 @@ def recommendation(settings: Settings, stores: Stores, budget: float | None) -> 
     """The alert score that keeps a budget of false alerts per 10,000 scans.
 
     Raises:
-        MonitoringError: Too little was looked at.
+        ConflictError: Too little was looked at.
     """
     from scantrail.work.recalibrating import present_score  # noqa: PLC0415 - it needs this module
 

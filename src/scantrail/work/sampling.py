@@ -8,7 +8,7 @@ import re
 import time
 from typing import Final
 
-from scantrail.errors import ConflictError, InputError
+from scantrail.errors import ConflictError, NotFoundError
 from scantrail.monitoring.feedback import Sampler
 from scantrail.settings import Settings
 from scantrail.stores.evaluations import Sample
@@ -35,13 +35,13 @@ def monday(week: str) -> dt.datetime:
     """When a week begins, naive.
 
     Raises:
-        InputError: It is no week.
+        NotFoundError: There is no such week.
 
     >>> monday("2025-W36").isoformat()
     '2025-09-01T00:00:00'
     """
     found = _WEEK.fullmatch(week)
-    fault = InputError(f"'{week[:20]}' is no week; expected one as 2025-W36")
+    fault = NotFoundError(f"'{week[:20]}' is no week; expected one as 2025-W36")
     if found is None:
         raise fault
     try:
@@ -68,7 +68,7 @@ def sample_of(settings: Settings, stores: Stores, week: str | None = None) -> Sa
     Items are drawn by a hash of week, seed and code: everybody draws the same.
 
     Raises:
-        InputError: It is no week.
+        NotFoundError: There is no such week.
         ConflictError: The week isn't over, or nothing was scanned in it.
     """
     given = settings.monitoring

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scantrail.errors import MonitoringError
+from scantrail.errors import ConflictError
 from scantrail.monitoring.recalibration import recommend
 
 COUNTS = {"55.0": 100, "66.0": 20, "70.0": 10, "90.0": 10}
@@ -43,10 +43,10 @@ def test_a_score_that_keeps_the_budget_stays_and_an_impossible_budget_is_told():
 
 def test_too_little_to_tell():
     with pytest.raises(
-        MonitoringError, match="people have looked at 19 alerts of learned detectors; at"
+        ConflictError, match="people have looked at 19 alerts of learned detectors; at"
     ):
         recommend(COUNTS, SCANS, [(90.0, True)] * 19, 65.0, 3.0)
-    with pytest.raises(MonitoringError, match="no scans were looked at yet"):
+    with pytest.raises(ConflictError, match="no scans were looked at yet"):
         recommend({}, 0, [(90.0, True)] * 20, 65.0, 3.0)
 
 

@@ -228,7 +228,7 @@ def test_only_words_that_are_mapped_give_scopes(issuer, more, given, scopes):
         ({"jwks": "http://id.example/jwks"}, "oidc.jwks is 'http://id.example/jwks'; expected https://… or a file"),
         ({"jwks": "http://localhost.evil.example/"}, "oidc.jwks is 'http://localhost.evil.example/'; expected https://… or a file"),
         ({"jwks": "ftp://127.0.0.1/"}, "oidc.jwks is 'ftp://127.0.0.1/'; expected https://… or a file"),
-        ({"scopes": {"x": "root"}}, "oidc.scopes: 'x' stands for 'root'; expected one of detect, read, admin"),
+        ({"scopes": {"x": "root"}}, "oidc.scopes: 'x' stands for 'root'; expected one of detect, read, review, admin"),
     ],
 )  # fmt: skip
 def test_settings_that_are_not_safe_are_refused(more, why):

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from scantrail import wiring
-from scantrail.errors import InputError
+from scantrail.errors import NotFoundError
 from scantrail.settings import read_settings
 from scantrail.simulate.stream import StreamConfig, steady
 from scantrail.stores.windows import Span
@@ -68,7 +68,7 @@ def test_where_nothing_is_stored_there_is_nothing_to_do(tmp_path):
 def test_weeks_have_names():
     assert week_of(dt.date(2024, 12, 30)) == "2025-W01"
     assert week_of(monday("2026-W53").date()) == "2026-W53"
-    with pytest.raises(InputError, match="'2025-W53' is no week; expected one as 2025-W36"):
+    with pytest.raises(NotFoundError, match="'2025-W53' is no week; expected one as 2025-W36"):
         monday("2025-W53")
 
 
@@ -81,4 +81,4 @@ def test_a_service_without_looks_tells_so(call):
     assert told["precision"][0]["looks"] == 0
     assert send("GET", "/api/alerts").json() == []
     assert send("POST", "/api/monitoring/run").status_code == 409
-    assert send("GET", "/api/monitoring/threshold").status_code == 422
+    assert send("GET", "/api/monitoring/threshold").status_code == 409
