@@ -264,6 +264,45 @@ def test_the_command_line_shows_it(run, monkeypatch, settings, watched):
     )  # fmt: skip
 
 
+def test_the_command_line_acts_on_alerts_and_notices(run, monkeypatch, settings, stores, send):
+    monkeypatch.setenv("SCANTRAIL_DATABASE_URL", settings.database_url)
+    alert = send("GET", "/api/alerts?phase=all").json()[-1]["id"]
+    standing = {one["id"] for one in send("GET", "/api/alerts").json()}
+    alert = next(iter(standing))
+    assert run("alerts", "snooze", alert, "--hours", 5)[1].startswith(
+        f"nothing is sent of {alert} until 20"
+    )
+    assert run("alerts", "acknowledge", alert, "--reason", "ticket")[1].endswith(
+        f" looks after {alert}\n"
+    )
+    shown = run("alerts", "show", alert)[1]
+    assert "acknowledge by cli:" in shown
+    assert "(ticket)" in shown
+    listed = " ".join(run("alerts", "list")[1].split())
+    assert "looks after it" in listed.replace("looks after it", "looks after it")
+    parcel = stores.outbox.due()[0]
+    stores.outbox.end(parcel, "dead", "answered 410 Gone")
+    dead = " ".join(run("alerts", "dead-letters")[1].split())
+    assert "answered 410 Gone" in dead
+    assert "1 given up, " in dead
+    assert run("alerts", "resend", parcel.id)[1] == "1 notice will be tried again\n"
+    code, _, err = run("alerts", "show", "nothing")
+    assert (code, err) == (1, "error: there is no alert 'nothing'; GET /api/alerts lists all\n")
+
+
+def test_the_command_line_recalibrates(run, monkeypatch, settings, send):
+    monkeypatch.setenv("SCANTRAIL_DATABASE_URL", settings.database_url)
+    look_at_alerts(send)
+    out = run("monitor", "recalibrate", "--budget", 3)[1]
+    assert out.startswith("alert score ")
+    assert "for 3 false alerts per 10,000 scans (now 65): about " in " ".join(out.split())
+    code, out, _ = run("monitor", "recalibrate", "--budget", 3, "--apply")
+    assert code == 0
+    assert "lets it judge" in out
+    shown = " ".join(run("monitor", "show")[1].split())
+    assert "recall" in shown
+
+
 def test_an_alert_score_is_recommended_and_registered(send, settings, stores, tmp_path):
     look_at_alerts(send)
     found = send("GET", "/api/monitoring/threshold", params={"budget": 3}).json()

@@ -75,6 +75,8 @@ class Child:
             begun = time.monotonic()
             assert self._process is not None
             code = self._process.wait()
+            assert self._process.stdin is not None
+            self._process.stdin.close()
             if self._over.is_set():
                 return
             died = 0 if time.monotonic() - begun > _STEADY else died + 1
