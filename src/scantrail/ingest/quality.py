@@ -17,6 +17,7 @@ _INTEGER_COLUMNS: Final = {
 }
 _NULL: Final = {name: pl.Series(name, [None], dtype) for name, dtype in RAW.items()}
 _WHOLE: Final = r"^\s*[+-]?[0-9]{1,18}(\.0+)?\s*$"
+_FEW: Final = 256  # texts; so few are looked at sooner one by one
 _NUL: Final = "\0"
 _SHOWN: Final = 80  # characters of a bad value that a Reject repeats
 
@@ -70,12 +71,18 @@ def _complete(frame: pl.DataFrame) -> pl.DataFrame:
     ]
     known = pl.DataFrame([row, *(frame[name] for name in names), *absent])
     texts = [name for name in names if known[name].dtype == pl.String]
-    if nul := [name for name in texts if known[name].str.contains(_NUL, literal=True).any()]:
+    if nul := [name for name in texts if _has_nul(known[name])]:
         known = known.with_columns(pl.col(nul).str.replace_all(_NUL, "\ufffd", literal=True))
     empty = [name for name in texts if (known[name] == "").any()]
     if not empty:
         return known
     return known.with_columns(pl.when(pl.col(name) != "").then(name).alias(name) for name in empty)
+
+
+def _has_nul(texts: pl.Series) -> bool:
+    if len(texts) <= _FEW:
+        return any(_NUL in text for text in texts.to_list() if text is not None)
+    return bool(texts.str.contains(_NUL, literal=True).any())
 
 
 def _integers(frame: pl.DataFrame) -> tuple[dict[str, pl.Series], pl.Series]:

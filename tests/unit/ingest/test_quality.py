@@ -104,7 +104,8 @@ def test_flags_of_the_reader_stay():
     assert told == Flag.EXPANDED | Flag.LOCATION_UNREADABLE
 
 
-def test_nul_characters_are_shown_not_kept():
-    events = read([row(epc_code="a\0b", scan_location="\0"), row()])
-    assert events.frame["epc_code"].to_list() == ["a\ufffdb", "X"]
-    assert events.frame["scan_location"].to_list() == ["\ufffd", None]
+@pytest.mark.parametrize("others", [1, 1000])
+def test_nul_characters_are_shown_not_kept(others):
+    events = read([row(epc_code="a\0b", scan_location="\0"), *[row()] * others])
+    assert events.frame["epc_code"].to_list() == ["a\ufffdb", *["X"] * others]
+    assert events.frame["scan_location"].to_list() == ["\ufffd", *[None] * others]
