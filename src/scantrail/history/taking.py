@@ -12,7 +12,7 @@ from typing import Final
 
 import polars as pl
 
-from scantrail.history.frames import below, put
+from scantrail.history.frames import below, picked, put
 from scantrail.history.keeping import Kept
 from scantrail.history.posts import Batch, Post, Told
 from scantrail.history.standing import items_of
@@ -88,7 +88,7 @@ def _see(turn: Turn, batch: Batch, items: Sequence[str]) -> _Seen:
     known = turn.journeys(items)
     have = set(known.digests)
     fresh = [at for at, digest in enumerate(batch.digests) if digest not in have]
-    new = batch.frame if not have else batch.frame[fresh]
+    new = picked(batch.frame, fresh)
     ours = below([known.events, new])
     others = turn.company([*known.moments, *batch.moments], items, MOST_COMPANY)
     return _Seen(known, fresh, others, _numbered([ours, others.events]))
