@@ -122,8 +122,7 @@ def train(  # noqa: PLR0913 - what is known of the data comes by name
     rules = _rule_shares(rule_scores, ml, item, np.union1d(parts.valid, parts.test), left_out)
     progress("measuring", 0.95)
     seen = _seen_rates(raw, calibrations, item, np.intersect1d(parts.test, presumed), settings)
-    kept = presumed, normal
-    about = _about(journeys, parts, kept, learned.fitted, settings, origin)
+    about = _about(journeys, parts, (presumed, normal), learned.fitted, settings, origin)
     about |= {"seen_rates": seen} | _feedback(known)
     arrays, svm = to_arrays(learned.svm)
     card = _card(learned, svm, rules, about, settings)
