@@ -211,7 +211,7 @@ def test_a_request_is_one_line_of_the_log(send, logged):
         "route": DETECT,
         "status": 200,
         "records": COUNT,
-        "suspects": 20,
+        "suspects": 17,
         "request_id": "mine.1",
         "caller": "local",
     }
