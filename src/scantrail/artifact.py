@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -96,6 +97,7 @@ def write_artifact(
     folder: Path,
     card: Card,
     parts: tuple[bytes, Usual, Mapping[str, npt.NDArray[Any]], Mapping[str, Calibration]],
+    more: Mapping[str, bytes] = MappingProxyType({}),
 ) -> None:
     """Write an artifact; its files stand beside each other before the card makes them count.
 
@@ -103,6 +105,7 @@ def write_artifact(
         folder: Made if need be.
         card: Without digests; they are filled in.
         parts: The ONNX network, what is usual, the SVM's arrays, calibrations by name.
+        more: Further files that scoring doesn't need, by name.
     """
     network, usual, svm, calibrations = parts
     groups = {"usual": usual.arrays(), "svm": dict(svm)}
@@ -110,7 +113,7 @@ def write_artifact(
     arrays = {f"{group}/{name}": a for group, part in groups.items() for name, a in part.items()}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    files = {_NETWORK: network, _ARRAYS: buffer.getvalue()}
+    files = {_NETWORK: network, _ARRAYS: buffer.getvalue(), **more}
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
@@ -131,8 +134,8 @@ def derive(folder: Path, target: Path, about: Mapping[str, Any]) -> None:
     """
     card, _ = read_card(folder)
     target.mkdir(parents=True, exist_ok=True)
-    for name in (_NETWORK, _ARRAYS):
-        (target / name).write_bytes(_checked(folder, name, card))
+    for name in card.digests:
+        (target / name).write_bytes(checked_file(folder, name, card))
     _write_card(target, msgspec.structs.replace(card, about={**card.about, **about}))
 
 
@@ -182,7 +185,7 @@ def read_artifact(folder: Path) -> Artifact:
         ArtifactError: As `read_card`, or a file is missing, changed, or not what the card implies.
     """
     card, version = read_card(folder)
-    network, packed = (_checked(folder, name, card) for name in (_NETWORK, _ARRAYS))
+    network, packed = (checked_file(folder, name, card) for name in (_NETWORK, _ARRAYS))
     arrays = _unpacked(packed, folder)
     known = card.vocabulary
     calibrations = {
@@ -206,7 +209,12 @@ def read_artifact(folder: Path) -> Artifact:
     )
 
 
-def _checked(folder: Path, name: str, card: Card) -> bytes:
+def checked_file(folder: Path, name: str, card: Card) -> bytes:
+    """A file of an artifact.
+
+    Raises:
+        ArtifactError: It is missing, or not the one that the card names.
+    """
     path = folder / name
     try:
         content = path.read_bytes()

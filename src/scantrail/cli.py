@@ -20,6 +20,7 @@ from scantrail.cli_models import models_app
 from scantrail.cli_monitor import monitor_app
 from scantrail.cli_monitoring import drift
 from scantrail.cli_parts import STDERR, Log, LogOrDataset, SitesOption, Zone, shares, stages
+from scantrail.cli_trials import trials_app
 from scantrail.cli_worker import worker
 from scantrail.errors import InputError, ScantrailError, SettingsError
 from scantrail.settings import read_settings
@@ -44,6 +45,7 @@ app.add_typer(sites_app, name="sites")
 app.add_typer(keys_app, name="keys")
 app.command("audit")(audit)
 app.add_typer(models_app, name="models")
+app.add_typer(trials_app, name="trial")
 app.add_typer(cli_evaluation.app)
 app.add_typer(cli_backtest.app)
 app.add_typer(cli_dataset.app, name="dataset")

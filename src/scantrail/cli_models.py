@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from scantrail.cli_parts import me
+from scantrail.cli_parts import me, shares
 from scantrail.errors import InputError
-from scantrail.settings import read_settings
+from scantrail.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from scantrail.rollout import Rollout
+    from scantrail.vocabulary.events import Events
     from scantrail.wiring import Stores
+
+_REFUSED: Final = 4  # exit code of a version that the gate refuses
 
 models_app = typer.Typer(
     no_args_is_help=True,
@@ -25,6 +28,12 @@ models_app = typer.Typer(
 )
 Why = Annotated[str, typer.Option(help="Why; it is kept with the deployment.")]
 Version = Annotated[str, typer.Argument(help="A registered version, or none: rules alone.")]
+LaterLog = Annotated[
+    Path | None,
+    typer.Option(
+        "--log", help="A log that ends later than what was learned from. Default: all stored scans."
+    ),
+]
 SitesOption = Annotated[
     Path | None, typer.Option("--sites", help="As for [bold]scantrail serve[/].")
 ]
@@ -38,7 +47,7 @@ def list_versions() -> None:
     """
     from scantrail import summary_of_models, wiring
 
-    rollout, stores = _open()
+    rollout, stores = opened()
     last, reports = stores.deployments.last(), wiring.artifact_folder(read_settings())
     summary_of_models.show_versions(rollout.registry.entries(), last, reports)
 
@@ -51,7 +60,7 @@ def add(
 
     [bold]Example:[/] scantrail models add artifact/
     """
-    rollout, _ = _open()
+    rollout, _ = opened()
     version = rollout.registry.add(artifact)
     typer.echo(f"registered {version}; 'scantrail models promote {version}' lets it judge")
 
@@ -62,7 +71,7 @@ def promote(version: Version, reason: Why = "", sites: SitesOption = None) -> No
 
     [bold]Example:[/] scantrail models promote 8bb2db7e7584 --reason "trained on the summer"
     """
-    rollout, _ = _open(sites)
+    rollout, _ = opened(sites)
     done, _ = rollout.promote(version, me(), reason)
     typer.echo(f"{done.version} judges: deployment {done.id}")
 
@@ -73,7 +82,7 @@ def rollback(reason: Why = "", sites: SitesOption = None) -> None:
 
     [bold]Example:[/] scantrail models rollback --reason "too many alerts"
     """
-    rollout, _ = _open(sites)
+    rollout, _ = opened(sites)
     done, _ = rollout.roll_back(me(), reason)
     typer.echo(f"{done.version} judges again: deployment {done.id}")
 
@@ -84,7 +93,7 @@ def pin(version: Version, reason: Why = "", sites: SitesOption = None) -> None:
 
     [bold]Example:[/] scantrail models pin 8bb2db7e7584 --reason "until the audit is over"
     """
-    rollout, _ = _open(sites)
+    rollout, _ = opened(sites)
     done, _ = rollout.promote(version, me(), reason, pin=True)
     typer.echo(f"{done.version} judges and is pinned: deployment {done.id}")
 
@@ -95,9 +104,54 @@ def unpin(reason: Why = "") -> None:
 
     [bold]Example:[/] scantrail models unpin
     """
-    rollout, _ = _open()
+    rollout, _ = opened()
     done = rollout.unpin(me(), reason)
     typer.echo(f"{done.version} judges on and is no longer pinned: deployment {done.id}")
+
+
+@models_app.command()
+def gate(
+    version: Version,
+    log: LaterLog = None,
+    sites: SitesOption = None,
+) -> None:
+    """Measure a version against the one that judges, on later scans; exit with 4 if it is refused.
+
+    [bold]Example:[/] scantrail models gate 8bb2db7e7584
+    """
+    from scantrail import summary_of_models, wiring
+    from scantrail.gating import gate_on
+
+    settings, stores = _settings(sites)
+    with shares() as progress:
+        events = _events_of(log, settings, stores)
+        told = gate_on(settings, stores, version, events.frame, me(), progress)
+    summary_of_models.show_gated(told, wiring.registry(settings).folder)
+    if not told.passed:
+        raise typer.Exit(_REFUSED)
+
+
+@models_app.command("update-svm")
+def update(
+    version: Annotated[
+        str | None, typer.Argument(help="A registered version. Default: the one that judges.")
+    ] = None,
+    log: LaterLog = None,
+    sites: SitesOption = None,
+) -> None:
+    """Update a version's one-class SVM by newer scans, register the result, and gate it.
+
+    [bold]Example:[/] scantrail models update-svm --log august.tsv
+    """
+    from scantrail import candidates, wiring
+
+    settings, stores = _settings(sites)
+    parent = version or wiring.rollout(wiring.engine(settings, learned=False), stores).serving()
+    with shares() as progress:
+        events = _events_of(log, settings, stores)
+        made = candidates.update_svm(settings, stores, parent, events, progress)
+        told = candidates.through_the_gate(settings, stores, made, events)
+    typer.echo(f"registered {made}, updated from {parent}; {told['message']}")
 
 
 @models_app.command()
@@ -108,7 +162,7 @@ def history() -> None:
     """
     from scantrail import summary_of_models
 
-    _, stores = _open()
+    _, stores = opened()
     summary_of_models.show_history(stores.deployments.all()[::-1])
 
 
@@ -129,13 +183,30 @@ def at(
             f"'{time}' is no time; expected ISO 8601, e.g. 2025-08-17T09:00+09:00"
         ) from error
     moment = moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment
-    _, stores = _open()
+    _, stores = opened()
     microseconds = round(moment.timestamp() * 1_000_000)
     deployed = stores.deployments.at(microseconds)
     summary_of_models.show_moment(moment, deployed, stores.reports.judged_at(microseconds))
 
 
-def _open(sites: Path | None = None) -> tuple[Rollout, Stores]:
+def _settings(sites: Path | None) -> tuple[Settings, Stores]:
+    from scantrail import wiring
+
+    settings = read_settings(sites=str(sites) if sites else None)
+    return settings, wiring.stores(settings)
+
+
+def _events_of(log: Path | None, settings: Settings, stores: Stores) -> Events:
+    from scantrail import wiring
+    from scantrail.vocabulary.events import Events
+
+    if log is None:
+        return Events(stores.reports.all_events(), source="stored scans")
+    return wiring.read_events(log, settings, wiring.engine(settings, learned=False).network.sites)
+
+
+def opened(sites: Path | None = None) -> tuple[Rollout, Stores]:
+    """The rollout and the stores of the settings."""
     from scantrail import wiring
 
     settings = read_settings(sites=str(sites) if sites else None)

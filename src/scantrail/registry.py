@@ -101,6 +101,15 @@ class Registry:
             return Entry(version, None, str(error))
         return Entry(version, card, None if seen == version else _changed(version))
 
+    def check(self, version: str) -> None:
+        """Refuse a version that is not registered.
+
+        Raises:
+            NotFoundError: It isn't.
+        """
+        if version != NONE:
+            self._folder_of(version)
+
     def _folder_of(self, version: str) -> Path:
         """Where a version is, looked up among those there are: no name ever becomes a path."""
         known = self.versions()

@@ -1,14 +1,15 @@
-"""A retraining job, from its data to a registered version."""
+"""Jobs that make versions, from their data to the gate."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from scantrail import wiring
+from scantrail.candidates import Made, Progress, earlier, through_the_gate, update_svm
 from scantrail.errors import InputError, NotFoundError
+from scantrail.gating import gate_on
 from scantrail.settings import Settings
 from scantrail.stores.jobs import Job
 from scantrail.vocabulary.events import Events
@@ -16,13 +17,8 @@ from scantrail.vocabulary.events import Events
 _LOGS: Final = (".tsv", ".csv", ".parquet", ".tsv.gz", ".csv.gz")
 
 
-def retrain(
-    settings: Settings,
-    stores: wiring.Stores,
-    job: Job,
-    progress: Callable[[str, float], None],
-) -> dict[str, str | None]:
-    """Train, try out and register; tells the version.
+def retrain(settings: Settings, stores: wiring.Stores, job: Job, progress: Progress) -> Made:
+    """Train on all but the latest scans, register, and have the gate judge by those.
 
     What people know of stored items is used: those that they confirmed to be anomalous teach
     nothing, those whose alerts they dismissed count as normal.
@@ -32,13 +28,33 @@ def retrain(
     events = _events(settings, stores, engine, job.asked)
     if not engine.network.knows_lanes:
         engine = engine.with_tiers_seen(events).learned_from(events)
-    registry = wiring.registry(settings)
     with tempfile.TemporaryDirectory(prefix="scantrail-training-") as scratch:
         folder = Path(scratch)
-        wiring.train(engine, events, folder, progress, seed=job.asked["seed"],
-                     epochs=job.asked["epochs"], known=stores.feedback.known_items())  # fmt: skip
+        known = stores.feedback.known_items()
+        wiring.train(engine, earlier(events, settings.gate.held_out), folder, progress,
+                     seed=job.asked["seed"], epochs=job.asked["epochs"], known=known)  # fmt: skip
         progress("registering", 1.0)
-        return {"version": registry.add(folder)}
+        version = wiring.registry(settings).add(folder)
+    return through_the_gate(settings, stores, version, events)
+
+
+def update(settings: Settings, stores: wiring.Stores, job: Job, progress: Progress) -> Made:
+    """Update a version by scans that it has not learned from, and have the gate judge."""
+    progress("reading", 0.0)
+    engine = wiring.engine(settings, learned=False)
+    events = _events(settings, stores, engine, job.asked)
+    parent = job.asked.get("version") or wiring.rollout(engine, stores).serving()
+    version = update_svm(settings, stores, parent, events, progress)
+    return through_the_gate(settings, stores, version, events)
+
+
+def gate(settings: Settings, stores: wiring.Stores, job: Job, progress: Progress) -> Made:
+    """Have the gate judge a registered version."""
+    engine = wiring.engine(settings, learned=False)
+    events = _events(settings, stores, engine, job.asked)
+    version = job.asked["version"]
+    told = gate_on(settings, stores, version, events.frame, job.actor, progress)
+    return {"version": version, "message": told.words}
 
 
 def _events(

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from scantrail.artifact import Artifact, read_card
+from scantrail.artifact import Artifact, read_artifact, read_card
 from scantrail.errors import ArtifactError, ConflictError
+from scantrail.gate import refuse_ungated
 from scantrail.registry import NONE, Registry
 from scantrail.stores.deployments import Action, Deployment, Deployments, Order, before_last
 from scantrail.vocabulary.times import utc
@@ -25,13 +26,47 @@ class Rollout:
     """Changes which version judges.
 
     `try_out` raises ArtifactError where an artifact must not judge. `configured`: the folder of the
-    artifact that the settings name, which serves while nothing is deployed.
+    artifact that the settings name, which serves while nothing is deployed. `gated`: whether only
+    what passed the gate may be promoted.
     """
 
     deployments: Deployments
     registry: Registry
     try_out: Callable[[Artifact], None]
     configured: Path | None
+    gated: bool = False
+
+    def serving(self) -> str:
+        """The version that has to judge: the deployed one, or the one that the settings name."""
+        last = self.deployments.last()
+        if last is not None:
+            return last.version
+        return _named(self.configured) if self.configured is not None else NONE
+
+    def champion(self) -> Artifact | None:
+        """The version that has to judge, read anew; None for rules alone.
+
+        Raises:
+            NotFoundError, ArtifactError: It is not there, or damaged.
+        """
+        last = self.deployments.last()
+        if last is None:
+            return None if self.configured is None else read_artifact(self.configured)
+        return None if last.version == NONE else self.registry.load(last.version)
+
+    @property
+    def pinned(self) -> bool:
+        """Whether no other version may be deployed."""
+        last = self.deployments.last()
+        return last is not None and last.action == "pin"
+
+    def refuse_pinned(self) -> None:
+        """Refuse that another version judges while one is pinned.
+
+        Raises:
+            ConflictError: One is.
+        """
+        _refuse_pinned(self.deployments.last())
 
     def load(self, version: str) -> Artifact | None:
         """A version that is fit to judge; None for `none`: rules alone.
@@ -56,10 +91,13 @@ class Rollout:
 
         Raises:
             NotFoundError, ArtifactError: As `load`; what judges stays.
-            ConflictError: A version is pinned, or another deployment was made meanwhile.
+            ConflictError: A version is pinned, another deployment was made meanwhile, or this one
+                has not passed the gate though it has to.
         """
         last = self.deployments.last()
         _refuse_pinned(last)
+        if self.gated and version != self.serving():
+            refuse_ungated(self.registry.folder, version, self.serving())
         artifact = self.load(version)
         action: Action = "pin" if pin else "promote"
         if last and last.version == version and not pin:

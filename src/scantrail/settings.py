@@ -12,6 +12,7 @@ import msgspec
 from scantrail.detectors.rule import RuleSettings
 from scantrail.ensemble import EnsembleSettings
 from scantrail.errors import SettingsError
+from scantrail.gate import GateSettings
 from scantrail.guard import Budgets
 from scantrail.logs import Format, Level
 from scantrail.monitoring.settings import (
@@ -20,6 +21,8 @@ from scantrail.monitoring.settings import (
     WebhookSettings,
 )
 from scantrail.stores.cache import CacheSettings
+from scantrail.trials.plan import TrialSettings
+from scantrail.trials.worse import AftercareSettings
 
 PREFIX: Final = "SCANTRAIL_"
 
@@ -66,6 +69,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     retraining: RetrainingSettings = RetrainingSettings()  #: what starts one by itself
     webhook: WebhookSettings = WebhookSettings()  #: where notices of alerts go
     datasets: str = ""  #: folder of logs that retraining may use by name; empty: stored scans only
+    trials: TrialSettings = TrialSettings()  #: how a challenger is tried
+    gate: GateSettings = GateSettings()  #: what a candidate has to hold
+    aftercare: AftercareSettings = AftercareSettings()  #: when a promotion is taken back by itself
     thresholds: RuleSettings = RuleSettings()
     ensemble: EnsembleSettings = EnsembleSettings()
     max_body_bytes: int = 64 * 1024 * 1024  #: larger request bodies are answered with 413
@@ -130,7 +136,7 @@ def _put(values: dict[str, Any], path: list[str], text: str) -> None:
         values = inner
     lists = (
         "algorithms", "closed", "companies", "cors_origins", "lane_z_fast", "lane_z_slow",
-        "lane_z_scores", "missed_scores", "on", "optional_tiers", "trusted_proxies",
+        "lane_z_scores", "missed_scores", "on", "optional_tiers", "steps", "trusted_proxies",
     )  # fmt: skip
     values[name] = (
         [part.strip() for part in text.split(",") if part.strip()] if name in lists else text

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from scantrail.gate import Gated
 from scantrail.registry import Entry
 from scantrail.stores.deployments import Deployment
 from scantrail.vocabulary.times import utc
@@ -82,3 +83,19 @@ def show_moment(
     versions = ", ".join(f"{name} {version}" for name, version in judged["versions"].items())
     console.print(f"the last report until then is {judged['id']}, of {utc(judged['at'])}, "
                   f"made by {versions}", soft_wrap=True)  # fmt: skip
+
+
+def show_gated(told: Gated, models: Path) -> None:
+    """What became of a version at the gate."""
+    console = Console(highlight=False)
+    said = "[bold green]passed[/]" if told.passed else "[bold red]refused[/]"
+    console.print(f"{told.version} against {told.champion}: {said}\n", soft_wrap=True)
+    for check in told.checks:
+        mark = "[green]✓[/]" if check.passed else "[red]✗[/]"
+        console.print(f"  {mark} {check.reason}", soft_wrap=True)
+    since = told.data.get("since")
+    if since:
+        console.print(f"\nMeasured by scans after {since}, which neither learned from.")
+    elif told.data:
+        console.print("\nWhat they learned from is not dated: they may know these scans.")
+    console.print(f"Kept in {models / 'gates' / told.version}.json", soft_wrap=True)

@@ -14,6 +14,7 @@ import msgspec
 import polars as pl
 
 from scantrail import pipeline
+from scantrail.aftercare import Aftercare
 from scantrail.artifact import Artifact, read_artifact, read_card
 from scantrail.datasets.build import build, take
 from scantrail.datasets.folder import Dataset, read
@@ -42,10 +43,14 @@ from scantrail.stores.feedback import FeedbackStore
 from scantrail.stores.jobs import Jobs
 from scantrail.stores.keys import Keys
 from scantrail.stores.outbox import OutboxStore
+from scantrail.stores.outcomes import Outcomes
 from scantrail.stores.reports import Reports
+from scantrail.stores.shadows import Shadows
 from scantrail.stores.trails import Trails
+from scantrail.stores.trials import Trials
 from scantrail.stores.windows import Windows
 from scantrail.stores.workers import Workers
+from scantrail.trialing import Trialing
 from scantrail.vocabulary.bounds import UNBOUNDED, Bounds
 from scantrail.vocabulary.events import Events, RawLog
 from scantrail.vocabulary.findings import Report
@@ -146,11 +151,23 @@ class Engine:
         """What detectors say of events (see `judge`), and the journeys that they saw."""
         manner = self._manner(profile or self.settings.rules, ml=ml)
         journeys = pipeline.see(events, self.network, manner.language)
+        return self.decide(journeys, profile, ml=ml, ask=ask), journeys
+
+    def decide(
+        self,
+        journeys: Journeys,
+        profile: str | None = None,
+        *,
+        ml: bool = True,
+        ask: Ask = pipeline.ask_all,
+    ) -> Report:
+        """Judge journeys that an engine of the same network has seen."""
+        manner = self._manner(profile or self.settings.rules, ml=ml)
         detectors = self.detectors(profile, ml=ml)
         report = pipeline.decide(journeys, detectors, manner=manner, ask=ask)
         if self.missing and ml and (profile or self.settings.rules) != "source":
             report = replace(report, degraded=(*report.degraded, *self.missing))
-        return report, journeys
+        return report
 
     def _manner(self, profile: str, *, ml: bool) -> pipeline.Manner:
         """How verdicts are made; the earlier service spoke English only."""
@@ -287,7 +304,31 @@ def rollout(engine: Engine, stores: Stores) -> Rollout:
     """What changes which version judges."""
     settings = engine.settings
     folder = artifact_folder(settings)
-    return Rollout(stores.deployments, registry(settings), engine.try_out, folder)
+    return Rollout(
+        stores.deployments, registry(settings), engine.try_out, folder, settings.gate.required
+    )
+
+
+def trialing(engine: Engine, stores: Stores) -> Trialing:
+    """What conducts trials of a challenger."""
+    return Trialing(
+        stores.trials,
+        stores.shadows,
+        stores.outcomes,
+        stores.feedback,
+        stores.audit,
+        rollout(engine, stores),
+        engine.settings.trials,
+    )
+
+
+def aftercare(engine: Engine, stores: Stores) -> Aftercare:
+    """What watches promotions."""
+    settings = engine.settings.aftercare
+    changes = rollout(engine, stores)
+    return Aftercare(
+        changes, stores.outcomes, stores.feedback, stores.trials, stores.audit, settings
+    )
 
 
 def remembering(artifact: Artifact | None, cache: CountingCache | None) -> Artifact | None:
@@ -396,6 +437,36 @@ def train(
     return run(journeys, scores, folder, settings, progress, lineage, known=known)
 
 
+def update(
+    learned: Engine,
+    version: str,
+    events: Events,
+    folder: Path,
+    progress: Callable[[str, float], None],
+    **given: Any,
+) -> Any:
+    """Update a registered version by newer events; see `training.update.update`.
+
+    Args:
+        learned: Whose rules say what is surely odd.
+        version: The version.
+        events: The log.
+        folder: Where the new version goes.
+        progress: Told what is being done, and which share is done.
+        given: `since` and `said` of `training.update.update`.
+
+    Raises:
+        NotFoundError, ArtifactError: The version is not there, or keeps nothing to go on from.
+        TrainingError: There is too little to learn from, or the extra `train` is not installed.
+    """
+    with _with_extra():
+        from scantrail.training.update import update as run
+    known = registry(learned.settings)
+    parent = known.load(version), known.folder / version
+    journeys, scores = _suspected(learned, events)
+    return run(parent, journeys, scores, folder, progress, **given)
+
+
 def tune(
     learned: Engine,
     dataset: Dataset,
@@ -490,6 +561,21 @@ class Stores:
     def feedback(self) -> FeedbackStore:
         """What people said of alerts."""
         return FeedbackStore(self.database)
+
+    @cached_property
+    def trials(self) -> Trials:
+        """What was done about trials of a challenger."""
+        return Trials(self.database)
+
+    @cached_property
+    def shadows(self) -> Shadows:
+        """What challengers in the shadow think."""
+        return Shadows(self.database)
+
+    @cached_property
+    def outcomes(self) -> Outcomes:
+        """What became of items."""
+        return Outcomes(self.database)
 
     @cached_property
     def jobs(self) -> Jobs:

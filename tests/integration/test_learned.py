@@ -166,6 +166,7 @@ def test_train_detect_evaluate(tmp_path, simulated):
         "arrays.npz",
         "card.json",
         "network.onnx",
+        "svm_state.npz",
     ]
 
     verdicts = tmp_path / "verdicts.parquet"

@@ -137,6 +137,30 @@ class Usual:
                 )
         return cls(**{name: arrays[name].astype(np.float64) for name in shapes})
 
+    def plus(self, later: Usual, known: Vocabulary) -> Usual:
+        """With what a later history of the same vocabulary counted; every batch counts the same.
+
+        Usual times become those of both histories as one mixture, which is wide where they differ.
+        """
+        own, more = self.times[..., 2], later.times[..., 2]
+        total = np.maximum(own + more, 1e-9)
+        middle = (own * self.times[..., 0] + more * later.times[..., 0]) / total
+        variance = sum(
+            count * (each.times[..., 1] ** 2 + (each.times[..., 0] - middle) ** 2) / total
+            for count, each in ((own, self), (more, later))
+        )
+        spread = np.where(own + more > 0, np.sqrt(variance), 1.0)
+        share = own[..., 0].sum() / max(float((own + more)[..., 0].sum()), 1e-9)
+        tables = {
+            name: share * getattr(self, name) + (1 - share) * getattr(later, name)
+            for name in ("again", "missed")
+        } | {
+            name: getattr(self, name) + getattr(later, name) for name in (*_RARE, "clocks", "hours")
+        }
+        tables["times"] = np.stack([middle, spread, own + more], axis=-1)
+        arrays = {name: np.asarray(table, np.float32) for name, table in tables.items()}
+        return Usual.from_arrays(arrays, known)
+
     @cached_property
     def _nats(self) -> dict[str, Floats]:
         """How rare every entry of the tables is; made once, since requests are many and small."""

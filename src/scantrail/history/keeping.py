@@ -108,7 +108,10 @@ class Kept:
     def _judgement(self, turn: Turn) -> bytes:
         """The digest of by what was judged, which is stored once."""
         scores = [name for name in self.report.verdicts.columns if name.endswith("Score")]
-        made_by = msgspec.json.encode({"versions": self.report.versions, "scores": scores})
+        told: dict[str, Any] = {"versions": self.report.versions, "scores": scores}
+        if self.report.challenge is not None:
+            told["challenge"] = self.report.challenge
+        made_by = msgspec.json.encode(told)
         digest = digests.of_all([made_by])
         turn.add_judgement(digest, made_by.decode())
         return digest

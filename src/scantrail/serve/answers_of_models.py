@@ -38,6 +38,47 @@ class RetrainRequest(BaseModel):
     epochs: int = Field(4, ge=1, le=200, description="Passes over a long log.")
 
 
+class UpdateRequest(BaseModel):
+    """What to update, and by what."""
+
+    model_config = _example(dataset=None, version=_VERSION) | ConfigDict(extra="forbid")
+
+    version: str | None = Field(
+        None, max_length=40, description="A registered version; null: the one that judges."
+    )
+    dataset: str | None = Field(None, max_length=200, description="As for `retrain`.")
+
+
+class GateRequest(BaseModel):
+    """By what to judge a version."""
+
+    model_config = _example(dataset=None) | ConfigDict(extra="forbid")
+
+    dataset: str | None = Field(None, max_length=200, description="As for `retrain`.")
+
+
+class GateCheck(BaseModel):
+    """One thing that was looked at."""
+
+    name: str
+    passed: bool
+    reason: str
+    champion: float | None
+    candidate: float | None
+
+
+class Gated(BaseModel):
+    """What became of a version at the gate."""
+
+    version: str
+    champion: str
+    at: _At
+    actor: str
+    passed: bool
+    checks: list[GateCheck]
+    data: dict[str, Any] = Field(description="What it was measured by.")
+
+
 class Deployment(BaseModel):
     """Which version judges, from when on."""
 
@@ -105,7 +146,7 @@ class Job(BaseModel):
     )  # fmt: skip
 
     id: int
-    kind: Literal["retrain", "monitor"]
+    kind: Literal["retrain", "update-svm", "gate", "monitor"]
     state: Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
     dataset: str | None = None
     seed: int | None = None

@@ -26,10 +26,13 @@ from scantrail.errors import (
 )
 from scantrail.serve.account import account
 from scantrail.serve.admin import add_audit, add_keys
+from scantrail.serve.admin_gate import add_gate
 from scantrail.serve.admin_models import add_models
+from scantrail.serve.admin_trials import add_trials
 from scantrail.serve.alerts import add_alerts, add_review_of_alerts
 from scantrail.serve.auth import needs
 from scantrail.serve.bodies import Bodies
+from scantrail.serve.caretaker import Caretaker
 from scantrail.serve.desk import Busy
 from scantrail.serve.detecting import add_detection
 from scantrail.serve.document import TAGS, describe
@@ -51,10 +54,11 @@ from scantrail.serve.shell import Shell
 from scantrail.serve.telling import add_manager, add_reports
 from scantrail.serve.tokens import Tokens
 from scantrail.serve.traces import Traces, traces
+from scantrail.serve.trying import Trying
 from scantrail.serve.watch import Watch
 from scantrail.settings import OidcSettings, Settings
 from scantrail.vocabulary.access import Scope
-from scantrail.wiring import Engine, Stores, rollout, stores
+from scantrail.wiring import Engine, Stores, aftercare, rollout, stores, trialing
 
 _log = logging.getLogger(__name__)
 _RETRY_SECONDS: Final = 5  # when a store that failed may be back
@@ -85,7 +89,9 @@ def create_app(
     settings = engine.settings
     kept = opened or stores(settings)
     models = Models(engine, rollout(engine, kept), configured or (lambda: engine.artifact))
-    service = Service(engine, kept, models)
+    trying = Trying(models.rules(), trialing(engine, kept), kept.url, models.cache)
+    service = Service(engine, kept, models, trying)
+    caretaker = Caretaker(models, trying, aftercare(engine, kept))
     gate = _gate(kept, settings, open_to_all=insecure_local)
     told = traces(settings.otlp_endpoint)
 
@@ -94,9 +100,10 @@ def create_app(
         summary="Which scans are suspect, how sure, why, and what to do.",
         version=version("scantrail"),
         openapi_tags=TAGS,
-        lifespan=_lifespan(service, gate, told, close=opened is None),
+        lifespan=_lifespan(service, caretaker, gate, told, close=opened is None),
     )
     app.state.gate, app.state.metrics = gate, service.metrics
+    app.state.caretaker = caretaker
     _add_endpoints(app, service, gate)
     _handle_errors(app)
     _wrap(app, settings, local=insecure_local)
@@ -122,6 +129,8 @@ def _add_endpoints(app: FastAPI, service: Service, gate: Gate) -> None:
         (Scope.REVIEW, add_monitoring_acts),
         (Scope.ADMIN, partial(add_keys, gate=gate)),
         (Scope.ADMIN, add_models),
+        (Scope.ADMIN, add_gate),
+        (Scope.ADMIN, add_trials),
         (Scope.ADMIN, add_recalibration),
         (Scope.ADMIN, add_audit),  # and whatever is added later
     ):
@@ -161,7 +170,7 @@ def _wrap(app: FastAPI, settings: Settings, *, local: bool) -> None:
 
 
 def _lifespan(
-    service: Service, gate: Gate, told: Traces | None, *, close: bool
+    service: Service, caretaker: Caretaker, gate: Gate, told: Traces | None, *, close: bool
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """What begins and ends with the service."""
 
@@ -169,10 +178,14 @@ def _lifespan(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.desk.open()
         service.models.open()
+        service.trying.open()
+        caretaker.open()
         noting = asyncio.create_task(_keep_uses(gate))
         yield
         noting.cancel()
         await anyio.to_thread.run_sync(service.desk.close)  # what was accepted is finished first
+        await anyio.to_thread.run_sync(caretaker.close)
+        await anyio.to_thread.run_sync(service.trying.close)
         await anyio.to_thread.run_sync(service.models.close)
         with suppress(StoreError):
             await anyio.to_thread.run_sync(gate.keep_uses)

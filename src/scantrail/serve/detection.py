@@ -144,6 +144,12 @@ def _of_file(
             "degraded": list(report.degraded),
             "modelVersions": report.versions,
         }
+        if report.challenge:
+            told["trial"] = {
+                "id": report.challenge.trial,
+                "share": report.challenge.share,
+                "modelVersions": report.challenge.versions,
+            }
     elif report.degraded:  # the earlier service had no word for it; silence would mean clean
         told["degraded"] = list(report.degraded)
     if rejects:
@@ -171,6 +177,8 @@ def _event(row: Row, learned: _Learned | None) -> Answer:
         event["epcCode"] = row["epc_code"]
         event |= {name: round(score, 2) for name, score in scores.items() if score is not None}
         event |= {name: row[column] for column, name in _WORDS.items() if row[column] is not None}
+        if row.get("challenger") is not None:
+            event["challenger"] = row["challenger"]
         if row["row"] in learned.reasons:
             event["mlExplanation"] = learned.reasons[row["row"]]
         if (mark := row.get("dismissed")) is not None:

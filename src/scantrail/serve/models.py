@@ -17,17 +17,18 @@ from typing import Final
 
 from scantrail.artifact import Artifact
 from scantrail.ensemble import EnsembleSettings
-from scantrail.errors import ScantrailError, StoreError
+from scantrail.errors import ScantrailError
 from scantrail.registry import NONE
 from scantrail.rollout import Rollout
 from scantrail.serve.memory import resident
+from scantrail.serve.watching import Watcher
 from scantrail.stores.deployments import Deployment
 from scantrail.wiring import Engine, cache_of, remembering
 
 _log = logging.getLogger(__name__)
 
 _LEARNED: Final = ("lstm", "svm")
-_LOOK_SECONDS: Final = 0.5  # between two looks at what is deployed
+LOOK_SECONDS: Final = 0.5  #: between two looks at what is deployed, or tried
 _AGAIN_SECONDS: Final = 30.0  # until a version that could not be used is tried again
 _MOST_LOADED: Final = 2  # versions: the one that serves, and the one before
 
@@ -82,8 +83,7 @@ class Models:
         self._deployed: Deployment | None = None
         self._fault: str | None = None
         self._tried = 0.0
-        self._stop = threading.Event()
-        self._watcher: threading.Thread | None = None
+        self._watcher = Watcher("what is deployed", self.look, LOOK_SECONDS)
         if engine.settings.load_models == "start":
             self._begin(strict=True)
         else:
@@ -129,17 +129,11 @@ class Models:
 
     def open(self) -> None:
         """Begin to watch what is deployed."""
-        if self._watcher is None:
-            self._stop.clear()
-            self._watcher = threading.Thread(target=self._watch, name="models", daemon=True)
-            self._watcher.start()
+        self._watcher.open()
 
     def close(self) -> None:
         """Watch no longer, and let go of the cache's connections."""
-        self._stop.set()
-        watcher, self._watcher = self._watcher, None
-        if watcher is not None:
-            watcher.join()
+        self._watcher.close()
         if self.cache is not None:
             self.cache.close()
 
@@ -166,20 +160,6 @@ class Models:
             if last is not None and (news or again):
                 self._deploy(last)
             self._unload()
-
-    def _watch(self) -> None:
-        down = False
-        while not self._stop.wait(_LOOK_SECONDS):
-            try:
-                self.look()
-                down = False
-            except StoreError as error:
-                if not down:
-                    _log.warning("what is deployed can't be seen, %s serves on: %s",
-                                 self.state().serving, error)  # fmt: skip
-                down = True
-            except Exception:  # noqa: BLE001 - what serves must be watched on
-                _log.exception("looking at what is deployed failed; it is tried again")
 
     def _begin(self, *, strict: bool = False) -> Loaded:
         """Load what has to serve, once; a configured artifact that can't be used is an error."""

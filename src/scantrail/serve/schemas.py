@@ -217,6 +217,17 @@ class FoundEvent(BaseModel):
         description="True where people have dismissed it: it is in none of the counts below.",
     )
     feedback: Opinion | None = Field(default=None, description="Who dismissed it by what.")
+    challenger: bool | None = Field(
+        default=None, description="Only in a trial: whether its challenger judged the event."
+    )
+
+
+class Trial(BaseModel):
+    """Another version judges a share of the items: events of these say `challenger`."""
+
+    id: int
+    share: float = Field(ge=0, le=1, description="Of the items, drawn by their code.")
+    modelVersions: dict[str, str] = Field(description="Of the challenger.")
 
 
 class LearnedSummary(BaseModel):
@@ -262,6 +273,9 @@ class DetectionAnswer(BaseModel):
     )
     modelVersions: dict[str, str] | None = Field(
         default=None, description="Detectors that were asked, with the version of each."
+    )
+    trial: Trial | None = Field(
+        default=None, description="While another version judges a share of the items."
     )
     rejected: list[RejectedRecord] | None = Field(
         default=None, description="Only if there are any."

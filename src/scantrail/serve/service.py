@@ -30,6 +30,7 @@ from scantrail.serve.memory import Memory
 from scantrail.serve.metrics import Metrics
 from scantrail.serve.models import Models
 from scantrail.serve.records import RequestError, read_records
+from scantrail.serve.trying import Trying
 from scantrail.stages import Stages
 from scantrail.vocabulary.events import EVENTS, Events
 from scantrail.vocabulary.findings import Report
@@ -62,9 +63,9 @@ class Wish:
 class Service:
     """What the endpoints share. Safe to use from several threads."""
 
-    def __init__(self, engine: Engine, stores: Stores, models: Models) -> None:
+    def __init__(self, engine: Engine, stores: Stores, models: Models, trying: Trying) -> None:
         """Put it together; the engine's artifact is not looked at, `models` gives it."""
-        self.engine, self.stores, self.models = engine, stores, models
+        self.engine, self.stores, self.models, self.trying = engine, stores, models, trying
         self.dismissals = Marker(stores.feedback)
         self.jobs = JobDesk(engine.settings, stores)
         self.limiter = anyio.CapacityLimiter(_AT_ONCE)
@@ -151,12 +152,20 @@ class Service:
 
     def _otherwise(self, wish: Wish) -> bool:
         rules = self.engine.settings.rules
-        return (wish.profile or rules) != rules or (self.models.learned and not wish.ml)
+        learned = self.models.learned or self.trying.splits
+        return (wish.profile or rules) != rules or (learned and not wish.ml)
 
     def _take(self, posts: Sequence[Post]) -> list[Told]:
+        seen: list[tuple[Report, Journeys]] = []
         with _shared(posts) as stages:
-            judge = partial(self._judge, Wish(), stages)
-            return take(self.stores.trails, posts, judge, _now())
+
+            def judge(events: pl.DataFrame) -> tuple[Report, Journeys]:
+                seen.append(self._judge(Wish(), stages, events))
+                return seen[-1]
+
+            told = take(self.stores.trails, posts, judge, _now())
+        self.trying.shadow(*seen[-1], [post.events.frame for post in posts])
+        return told
 
     def _take_apart(self, post: Post, wish: Wish) -> Told:
         with _shared([post]) as stages:
@@ -167,7 +176,10 @@ class Service:
         engine = self.models.engine() if wish.ml else self.models.rules()
         ask = Asking(self.guard, stages)
         with stages("judging"):
-            report, journeys = engine.judge_journeys(events, wish.profile, ml=wish.ml, ask=ask)
+            if engine.settings.rules != "source" and not self._otherwise(wish):
+                report, journeys = self.trying.judge(engine, events, ask)
+            else:
+                report, journeys = engine.judge_journeys(events, wish.profile, ml=wish.ml, ask=ask)
         return self.dismissals.mark(report, journeys, events), journeys
 
     def worded(

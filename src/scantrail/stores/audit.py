@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from scantrail.stores.database import Database
 from scantrail.stores.tables import AUDIT
 
+AUTOMATIC: Final = "automatic"  #: who acts where no person does
 _LONGEST: Final = 200  # characters of a word that came from outside
 
 

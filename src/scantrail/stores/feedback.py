@@ -280,17 +280,18 @@ class FeedbackStore:
                 found[row.event] = Looked(*row)
         return list(found.values())
 
-    def known_items(self) -> dict[str, bool]:
-        """EPCs of which people know whether they are anomalous.
+    def known_items(self, since: int = 0) -> dict[str, bool]:
+        """EPCs of which people know whether they are anomalous, by feedback given since then.
 
         An item is, if anything of it was confirmed; it isn't, if all that was said dismisses it.
         """
         said: dict[str, bool] = {}
-        for one in self.looked(0):
+        for one in self.looked(since):
             said[one.epc_code] = said.get(one.epc_code, False) or one.confirmed
         of_one = _asked().where(
-            FEEDBACK.c.target != "group", FEEDBACK.c.verdict != "withdraw", _HOLDS
-        )
+            FEEDBACK.c.target != "group", FEEDBACK.c.verdict != "withdraw", _HOLDS,
+            FEEDBACK.c.at >= since,
+        )  # fmt: skip
         for given in self._read(of_one.order_by(FEEDBACK.c.id)):
             if given.epc_code is not None:
                 confirmed = given.verdict == "confirm"

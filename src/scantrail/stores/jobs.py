@@ -14,9 +14,14 @@ from scantrail.stores.database import Database
 from scantrail.stores.tables import JOBS
 from scantrail.vocabulary.times import utc
 
-Kind = Literal["retrain", "monitor"]
+Kind = Literal["retrain", "update-svm", "gate", "monitor"]
 #: What may not be done at the same time is in one lane.
-_LANES: Final[dict[Kind, str]] = {"retrain": "models", "monitor": "monitoring"}
+_LANES: Final[dict[Kind, str]] = {
+    "retrain": "models",
+    "update-svm": "models",
+    "gate": "models",
+    "monitor": "monitoring",
+}
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 #: What to do where nobody works in the background.
 NO_WORKER: Final = (

@@ -13,6 +13,7 @@ from scantrail.stores.database import Database
 from scantrail.stores.tables import EVENTS as SCANS
 from scantrail.stores.tables import ITEMS, JUDGEMENTS, REPORTS, VERDICTS
 from scantrail.stores.trails import KNOWN, Known, as_id
+from scantrail.trials.assignment import versions_of
 
 Row = dict[str, Any]
 _CHUNK: Final = 50_000  # rows that are read at a time
@@ -166,5 +167,5 @@ def _unpacked(row: sa.Row[Any]) -> Row:
     found["judged_in"] = row._mapping[VERDICTS.c.report_id]  # noqa: SLF001
     made_by = msgspec.json.decode(row.made_by)
     scores = dict.fromkeys(made_by["scores"], 0.0) | msgspec.json.decode(found.pop("scores"))
-    ids = {"event_id": as_id(found["event_id"]), "versions": made_by["versions"]}
-    return {**found, **scores, **ids}
+    versions = versions_of(found["item"], made_by)
+    return {**found, **scores, "event_id": as_id(found["event_id"]), "versions": versions}

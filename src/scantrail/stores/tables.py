@@ -258,6 +258,41 @@ DEPLOYMENTS: Final = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
 )
 
+#: What was done about trials of a challenger, in one line as deployments are. `share`: of the items
+#: that it judges; `salt`: draws them.
+TRIALS: Final = sa.Table(
+    "trials",
+    METADATA,
+    _id(),
+    sa.Column("after", _Number, nullable=False, unique=True),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("trial", sa.Integer, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),  # start, step, stop, promote, abort
+    sa.Column("mode", sa.Text, nullable=False),  # shadow, ab, canary
+    sa.Column("champion", sa.Text, nullable=False),
+    sa.Column("challenger", sa.Text, nullable=False),
+    sa.Column("share", sa.Float, nullable=False),
+    sa.Column("salt", sa.Text, nullable=False),
+    sa.Column("plan", sa.Text, nullable=False),  # JSON
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+
+#: What the challenger of a trial in the shadow thinks of a scan, and whether the champion found it
+#: suspect at that moment. Kept for a while only.
+SHADOWS: Final = sa.Table(
+    "shadows",
+    METADATA,
+    sa.Column("trial", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("event", _Digest, primary_key=True),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("score", sa.Float),
+    sa.Column("suspect", sa.Boolean, nullable=False),
+    sa.Column("kind", sa.Text),
+    sa.Column("champion", sa.Boolean, nullable=False),
+    sa.Index(None, "at"),
+)
+
 #: Work in the background. `active` is the job's lane while it waits or runs, else null: being
 #: unique, it lets one job of a lane at a time do so. `seen_at`: when somebody last gave a sign of
 #: life for it.

@@ -19,6 +19,8 @@ Ints = npt.NDArray[np.int64]
 
 #: Names of the parts, and how many of twenty lots in a row each gets: 70, 15 and 15 %.
 PARTS: Final = {"train": 14, "valid": 3, "test": 3}
+#: Items on which a rule fires with this score or more are not presumed normal.
+NORMAL_BELOW: Final = 40.0
 _ROUND: Final = sum(PARTS.values())
 _LEAST: Final = 600  # items; below, the parts are too small to calibrate on
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,14 +10,11 @@ import polars as pl
 
 from scantrail.datasets.labels import HONEST
 from scantrail.lanes import Network
-from scantrail.training.dataset import presumed_normal
-from scantrail.training.train import TrainSettings
+from scantrail.training.dataset import NORMAL_BELOW, presumed_normal
 from scantrail.vocabulary.protocols import Journeys
 
 Flags = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
-
-_NORMAL_BELOW: Final = TrainSettings().normal_below
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,7 @@ def ground_of(
     """
     items = len(journeys.codes)
     normal = np.zeros(items, bool)
-    normal[presumed_normal(journeys, rule_scores.max_horizontal(), _NORMAL_BELOW)] = True
+    normal[presumed_normal(journeys, rule_scores.max_horizontal(), NORMAL_BELOW)] = True
     anomalous = labels.filter(pl.col("kind") != HONEST)
     if not len(anomalous):
         return Ground(journeys, network, normal, None, np.zeros(items, bool))

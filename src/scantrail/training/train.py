@@ -17,25 +17,31 @@ import numpy.typing as npt
 import polars as pl
 
 from scantrail.artifact import FORMAT, Card, features_fingerprint, write_artifact
-from scantrail.calibration import Calibration, highest_per_item, to_evidence, to_score
+from scantrail.calibration import Calibration
 from scantrail.datasets.canonical import events_digest
 from scantrail.datasets.manifest import code_version
 from scantrail.detectors.lstm.detector import LstmDetector
 from scantrail.detectors.lstm.encoding import encode, spec_of
 from scantrail.detectors.lstm.spec import NetworkSpec
 from scantrail.detectors.svm.detector import SvmDetector
-from scantrail.detectors.svm.model import SvmModel
 from scantrail.detectors.svm.storage import to_arrays
-from scantrail.ensemble import Combination
 from scantrail.errors import TrainingError
 from scantrail.features.coding import Coded, Vocabulary, code
 from scantrail.features.tabular import TABULAR, tabular
 from scantrail.features.usual import Usual
+from scantrail.training import svm_state
+from scantrail.training.calibrating import (
+    calibrated,
+    identity,
+    ml_evidence,
+    rule_shares,
+    seen_rates,
+)
 from scantrail.training.checkpoint import Epoch
-from scantrail.training.dataset import Split, presumed_normal, split
+from scantrail.training.dataset import NORMAL_BELOW, Split, presumed_normal, split
 from scantrail.training.export import export
 from scantrail.training.fit import FitSettings, Fitted, fit
-from scantrail.training.svm import SvmSettings, fit_svm
+from scantrail.training.svm import FittedSvm, SvmSettings, fit_svm
 from scantrail.training.trimming import without_strangest
 from scantrail.vocabulary.protocols import Journeys
 
@@ -44,10 +50,7 @@ Floats = npt.NDArray[np.float64]
 
 _CHECKPOINT: Final = "training.checkpoint"
 _UNSAID: Final = "unsaid"  # the version of detectors that are not yet written
-_ORDINARY: Final = 1.7  # evidence; what models find stranger may be no honest item
-_ONE_KIND: Final = 0.1  # of presumed anomalies are of one kind, at most
 _MOST_EPOCHS: Final = 20
-_CHECKED_RATES: Final = (0.1, 0.01, 0.001)
 
 
 class TrainSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,7 +68,7 @@ class TrainSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     seed: int = 0
     contamination: float = 0.02
-    normal_below: float = 40.0
+    normal_below: float = NORMAL_BELOW
     trim: float = 2.0
     hidden: int = 64
     attention: bool = True
@@ -111,22 +114,17 @@ def train(  # noqa: PLR0913 - what is known of the data comes by name
     """
     progress("splitting", 0.0)
     parts = split(journeys, settings.seed)
-    presumed, normal = _ordinary(journeys, parts, rule_scores, settings, known)
-    learned = _learn(journeys, parts, normal, folder, settings, progress)
+    kept = _ordinary(journeys, parts, rule_scores, settings, known)
+    learned = _learn(journeys, parts, kept[1], folder, settings, progress)
     progress("calibrating", 0.9)
     network, item = _exported(learned.fitted), learned.coded.item
     raw = _raw(journeys, learned, network)
-    calibrations = _calibrated(raw, item, np.intersect1d(parts.valid, normal), settings)
-    ml = _ml_evidence(raw, calibrations, settings)
-    left_out = 1 - len(normal) / len(journeys.codes)
-    rules = _rule_shares(rule_scores, ml, item, np.union1d(parts.valid, parts.test), left_out)
-    progress("measuring", 0.95)
-    seen = _seen_rates(raw, calibrations, item, np.intersect1d(parts.test, presumed), settings)
-    about = _about(journeys, parts, (presumed, normal), learned.fitted, settings, origin)
+    calibrations, rules, seen = _told_by_held_out((raw, rule_scores), item, parts, kept, settings)
+    about = _about(journeys, parts, kept, learned.fitted, settings, origin)
     about |= {"seen_rates": seen} | _feedback(known)
-    arrays, svm = to_arrays(learned.svm)
+    arrays, svm = to_arrays(learned.svm.model)
     card = _card(learned, svm, rules, about, settings)
-    write_artifact(folder, card, (network, learned.usual, arrays, calibrations))
+    write_artifact(folder, card, (network, learned.usual, arrays, calibrations), learned.more)
     (folder / _CHECKPOINT).unlink(missing_ok=True)
     progress("done", 1.0)
     return Trained(card, folder)
@@ -169,8 +167,14 @@ class _Learned:
     known: Vocabulary
     coded: Coded
     usual: Usual
-    svm: SvmModel
+    svm: FittedSvm
     fitted: Fitted
+
+    @property
+    def more(self) -> dict[str, bytes]:
+        """The file that updates of the SVM go on from, if it can be updated."""
+        state = self.svm.state
+        return {svm_state.FILE: svm_state.to_bytes(state)} if state else {}
 
 
 def _learn(
@@ -189,15 +193,35 @@ def _learn(
     matrix = tabular(coded, usual)[train_on]
     svm = fit_svm(matrix, list(TABULAR), seed=settings.seed, settings=settings.svm)
     fitted = _fit_lstm(coded, known, parts, normal, folder, settings, progress)
-    return _Learned(known, coded, usual, svm.model, fitted)
+    return _Learned(known, coded, usual, svm, fitted)
 
 
 def _raw(journeys: Journeys, learned: _Learned, network: bytes) -> dict[str, Floats]:
     """What the detectors say of every event before they are calibrated."""
-    known, plain = learned.known, _identity()
+    known, plain = learned.known, identity()
     lstm = LstmDetector(known, learned.fitted.network.spec, network, plain, _UNSAID)
-    svm = SvmDetector(known, learned.usual, learned.svm, plain, _UNSAID)
+    svm = SvmDetector(known, learned.usual, learned.svm.model, plain, _UNSAID)
     return {"lstm": lstm.raw(journeys), "svm": svm.raw(journeys)}
+
+
+def _told_by_held_out(
+    scores: tuple[dict[str, Floats], pl.DataFrame],
+    item: Ints,
+    parts: Split,
+    kept: tuple[Ints, Ints],
+    settings: TrainSettings,
+) -> tuple[dict[str, Calibration], dict[str, list[tuple[float, float]]], dict[str, Any]]:
+    """Calibrations, shares of rules' claims, and rates that were seen, by items held out.
+
+    `scores`: raw ones of detectors, and those of rules. `kept`: as `_ordinary` gave it.
+    """
+    (raw, rule_scores), (presumed, normal) = scores, kept
+    calibrations = calibrated(raw, item, np.intersect1d(parts.valid, normal), settings)
+    ml = ml_evidence(raw, calibrations, settings)
+    left_out = 1 - len(normal) / (int(item.max()) + 1)
+    rules = rule_shares(rule_scores, ml, item, np.union1d(parts.valid, parts.test), left_out)
+    seen = seen_rates(raw, calibrations, item, np.intersect1d(parts.test, presumed), settings)
+    return calibrations, rules, seen
 
 
 def _card(
@@ -228,16 +252,14 @@ def _about(
     settings: TrainSettings,
     origin: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """What a person may want to know of an artifact.
-
-    `kept`: the items that rules left, and of these, those that were not too strange.
-    """
+    """What a person may want to know of an artifact; `kept` as `_ordinary` gave it."""
     presumed, normal = kept
     return {
         "data": {
             "digest": events_digest(journeys.events),
             "events": len(journeys.events),
             "items": len(journeys.codes),
+            "until": _newest(journeys),
             "parts": parts.sizes(),
             "left_out": len(journeys.codes) - len(presumed),
             "strange": len(presumed) - len(normal),
@@ -250,6 +272,13 @@ def _about(
         "history": [_told(epoch) for epoch in fitted.history],
         "best_epoch": fitted.best_epoch,
     }
+
+
+def _newest(journeys: Journeys) -> str:
+    """When the newest scan was made, ISO 8601 in UTC: what is later was not learned from."""
+    newest = journeys.events["time"].max()
+    assert isinstance(newest, dt.datetime)
+    return newest.astimezone(dt.UTC).isoformat()
 
 
 def _refuse_odd_logs(journeys: Journeys, normal: Ints, settings: TrainSettings) -> None:
@@ -320,89 +349,10 @@ def _exported(fitted: Fitted) -> bytes:
         return path.read_bytes()
 
 
-def _identity() -> Calibration:
-    return Calibration(np.array([0.0]), np.array([0.0]), 1.0, 0)
-
-
 def _events_of(coded: Coded, items: Ints) -> npt.NDArray[np.bool_]:
     wanted = np.zeros(int(coded.item.max()) + 1, bool)
     wanted[items] = True
     return wanted[coded.item]
-
-
-def _calibrated(
-    raw: dict[str, Floats], item: Ints, held_out: Ints, settings: TrainSettings
-) -> dict[str, Calibration]:
-    """A calibration per detector, and "ml" for their combination."""
-    wanted = np.zeros(int(item.max()) + 1, bool)
-    wanted[held_out] = True
-    kept = wanted[item]
-    calibrations = {
-        name: Calibration.learn(values[kept], item[kept], settings.contamination)
-        for name, values in raw.items()
-    }
-    mean = Combination(settings.weights, _identity()).mean(
-        {name: _evidence(calibrations[name], values[kept]) for name, values in raw.items()}
-    )
-    calibrations["ml"] = Calibration.learn(mean, item[kept], settings.contamination)
-    return calibrations
-
-
-def _evidence(calibration: Calibration, raw: Floats) -> Floats:
-    """As detectors hand it on: through a score, which ends at 100."""
-    return to_evidence(to_score(calibration(raw)))
-
-
-def _ml_evidence(
-    raw: dict[str, Floats], calibrations: dict[str, Calibration], settings: TrainSettings
-) -> Floats:
-    scores = {name: to_score(calibrations[name](values)) for name, values in raw.items()}
-    return Combination(settings.weights, calibrations["ml"]).evidence(scores)
-
-
-def _rule_shares(
-    rule_scores: pl.DataFrame, ml: Floats, item: Ints, held_out: Ints, left_out: float
-) -> dict[str, list[tuple[float, float]]]:
-    """Per rule and score that it gave: the share of held-out items that it gives as much or more.
-
-    Only items that the models find ordinary count: those are the honest ones. Some kinds of anomaly
-    are ordinary to models, too, so as many as there may be of one kind are taken off: a tenth of
-    the share `left_out` of training, which are the presumed anomalies.
-    """
-    ordinary = np.zeros(int(item.max()) + 1, bool)
-    ordinary[held_out] = True
-    ordinary &= ~(highest_per_item(ml, item) > _ORDINARY)
-    shares: dict[str, list[tuple[float, float]]] = {}
-    for column in rule_scores:
-        highest = highest_per_item(column.fill_null(0.0).to_numpy(), item)[ordinary]
-        levels = np.unique(highest[highest > 0])
-        counts = [(highest >= level).sum() + 1 for level in levels]
-        total = int(ordinary.sum()) + 1
-        shares[column.name] = [
-            (float(level), float(max(count / total - _ONE_KIND * left_out, 1 / total)))
-            for level, count in zip(levels, counts, strict=True)
-        ]
-    return shares
-
-
-def _seen_rates(
-    raw: dict[str, Floats],
-    calibrations: dict[str, Calibration],
-    item: Ints,
-    held_out: Ints,
-    settings: TrainSettings,
-) -> dict[str, dict[str, float]]:
-    """Share of the test items that reach a score whose stated share is 0.1, 0.01, 0.001."""
-    evidence = {name: _evidence(calibrations[name], values) for name, values in raw.items()}
-    evidence["ml"] = _ml_evidence(raw, calibrations, settings)
-    seen: dict[str, dict[str, float]] = {}
-    for name, values in evidence.items():
-        highest = highest_per_item(values, item)[held_out]
-        seen[name] = {
-            str(rate): round(float((highest >= -np.log10(rate)).mean()), 6)
-            for rate in _CHECKED_RATES
-        }
-    return seen
 
 
 def _told(epoch: Epoch) -> dict[str, Any]:

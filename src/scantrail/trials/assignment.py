@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -58,6 +59,14 @@ class Assignment:
             .join(table, on="code", how="left", nulls_equal=True, maintain_order="left")["arm"]
             .alias("challenger")
         )
+
+
+def versions_of(item: str, made_by: Mapping[str, Any]) -> dict[str, str]:
+    """The versions, by detector, that judged an item, by what is stored of a judgement."""
+    challenge = made_by.get("challenge")
+    if challenge and Assignment(challenge["share"], challenge["salt"]).challenger(item):
+        return dict(challenge["versions"])
+    return dict(made_by["versions"])
 
 
 class Split(NamedTuple):

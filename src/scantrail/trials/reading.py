@@ -96,6 +96,12 @@ def agreement(champion: pl.DataFrame, challenger: pl.DataFrame) -> Agreement:
                       challenger["anomaly"].alias("b")])
         .group_by("epc_code").agg(pl.col("a").any(), pl.col("b").any())
     )  # fmt: skip
+    return agreement_of(items["a"], items["b"])
+
+
+def agreement_of(a: pl.Series, b: pl.Series) -> Agreement:
+    """The same by items: whether each is suspect to the champion (`a`), to the challenger (`b`)."""
+    items = pl.DataFrame({"a": a, "b": b})
     both, one, other = (
         int(items.select(each.sum()).item())
         for each in (pl.col("a") & pl.col("b"), pl.col("a") & ~pl.col("b"),
@@ -129,10 +135,18 @@ def read_trial(
     Raises:
         InputError: An item was judged by both versions.
     """
-    split = split_of(verdicts["epc_code"], verdicts["challenger"], share)
+    split_of(verdicts["epc_code"], verdicts["challenger"], share)  # no item on both sides
     items = verdicts.group_by("epc_code").agg(
         pl.col("challenger").first(), alerted=pl.col("anomaly").any(), scans=pl.len()
     )
+    return read_items(items, feedback, share, level)
+
+
+def read_items(
+    items: pl.DataFrame, feedback: pl.DataFrame, share: float, level: float = 0.95
+) -> Trial:
+    """The same by a row an item: `epc_code`, `challenger`, `alerted`, `scans`."""
+    split = split_of(items["epc_code"], items["challenger"], share)
     said = feedback.select("epc_code", "confirmed").unique("epc_code", keep="last")
     items = items.join(said, on="epc_code", how="left")
     champion, challenger = (

@@ -54,6 +54,19 @@ def score_column(kind: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Challenge:
+    """That another version judges a share of the items, drawn by `trials.assignment`.
+
+    `trial`: its number. `versions`: those of the challenger, by detector.
+    """
+
+    trial: int
+    share: float
+    salt: str
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything one run of the pipeline says.
 
@@ -67,6 +80,8 @@ class Report:
     `claims`: every detector's claims (`protocols.FOUND`), for each event the deciding one first.
     `degraded`: names of detectors that failed; their scores are null, never zero.
     `versions`: detector name to the version that judged.
+    `challenge`: that some items were judged by another version; then the column `challenger` of
+    `verdicts`, where it is true, says which.
     """
 
     verdicts: pl.DataFrame
@@ -74,3 +89,4 @@ class Report:
     claims: pl.DataFrame
     degraded: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
+    challenge: Challenge | None = None

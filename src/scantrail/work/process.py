@@ -34,7 +34,12 @@ Progress = Callable[[str, float], None]
 #: Does a job; gives what is to be told of it (`version`, `message`).
 Run = Callable[[Settings, wiring.Stores, Job, Progress], dict[str, str | None]]
 KINDS: Final[Mapping[Kind, Run]] = MappingProxyType(
-    {"retrain": retraining.retrain, "monitor": monitor.run_job}
+    {
+        "retrain": retraining.retrain,
+        "update-svm": retraining.update,
+        "gate": retraining.gate,
+        "monitor": monitor.run_job,
+    }
 )
 _STOPPED: Final = "it was stopped"
 _NICE: Final = 19  # scoring comes first

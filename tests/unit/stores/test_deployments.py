@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from scantrail.errors import ConflictError
-from scantrail.stores import deployments as module
+from scantrail.stores import chain as chains
 from scantrail.stores.database import Database
 from scantrail.stores.deployments import Deployments, Order, before_last
 
@@ -29,7 +29,7 @@ def test_nothing_is_deployed_at_first(chain):
 
 def test_the_last_one_rules_and_every_moment_is_answered(chain, monkeypatch):
     times = iter([1_000, 5_000, 3_000])  # the clock steps back
-    monkeypatch.setattr(module.time, "time_ns", lambda: next(times) * 1000)
+    monkeypatch.setattr(chains.time, "time_ns", lambda: next(times) * 1000)
     first = chain.add([order("a", "start"), order("b")], None)
     chain.add([order("c")], first)
     assert [(one.version, one.at) for one in chain.all()] == [

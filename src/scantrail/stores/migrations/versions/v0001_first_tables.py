@@ -256,6 +256,43 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_workers")),
     )
     op.create_table(
+        "shadows",
+        sa.Column("trial", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("event", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("score", sa.Float(), nullable=True),
+        sa.Column("suspect", sa.Boolean(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=True),
+        sa.Column("champion", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("trial", "event", name=op.f("pk_shadows")),
+    )
+    with op.batch_alter_table("shadows", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_shadows_at"), ["at"], unique=False)
+
+    op.create_table(
+        "trials",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column("after", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("trial", sa.Integer(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("mode", sa.Text(), nullable=False),
+        sa.Column("champion", sa.Text(), nullable=False),
+        sa.Column("challenger", sa.Text(), nullable=False),
+        sa.Column("share", sa.Float(), nullable=False),
+        sa.Column("salt", sa.Text(), nullable=False),
+        sa.Column("plan", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_trials")),
+        sa.UniqueConstraint("after", name=op.f("uq_trials_after")),
+    )
+    op.create_table(
         "events",
         sa.Column("digest", sa.LargeBinary(length=16), nullable=False),
         sa.Column(
