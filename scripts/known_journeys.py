@@ -49,19 +49,19 @@ def trained() -> Figures:
 
 
 def found(engine: Engine) -> Figures:
-    """Recall at the budget, by judge and group."""
+    """Recall around the budget, by judge and group."""
     told = found_in(demo_journeys(engine), engine, PER_10K)
     return {
-        judge: {group: round(figures.recall[group], 4) for group in GROUPS}
-        for judge, figures in told.found.items()
+        judge: {group: round(figures[group], 4) for group in GROUPS}
+        for judge, figures in told.items()
     }
 
 
 def falls(recorded: Figures, now: Figures, tolerance: float) -> list[str]:
     """Figures that fell by more than the tolerance, in words."""
     return [
-        f"{judge}, {group}: {now.get(judge, {}).get(group, 0.0):.1%} are found at {PER_10K:g} "
-        f"false alerts per 10,000 scans, recorded are {was:.1%}"
+        f"{judge}, {group}: {now.get(judge, {}).get(group, 0.0):.1%} are found around "
+        f"{PER_10K:g} false alerts per 10,000 scans, recorded are {was:.1%}"
         for judge, groups in recorded.items()
         for group, was in groups.items()
         if now.get(judge, {}).get(group, 0.0) < was - tolerance

@@ -1,5 +1,8 @@
 """Jobs that make and judge versions: updates, retraining behind the gate, promotion by itself."""
 
+import datetime as dt
+import json
+
 import msgspec
 import pytest
 
@@ -20,8 +23,10 @@ ADMIN = "/api/admin/ml"
 def logs(tmp_path_factory):
     """Logs of the demo chain."""
     folder = tmp_path_factory.mktemp("logs")
-    for name, seed in (("first", 31), ("later", 32)):
-        write(simulate(SimulationConfig(2_000, seed=seed, anomaly_rate=0.01)), folder / name)
+    for name, seed, year in (("first", 31, 2025), ("later", 32, 2026)):
+        start = dt.date(year, 7, 1)
+        made = SimulationConfig(2_000, seed=seed, anomaly_rate=0.01, start=start)
+        write(simulate(made), folder / name)
     return folder
 
 
@@ -132,14 +137,17 @@ def test_a_job_judges_a_version(place, teachable):
     assert told_of(wiring.registry(settings).folder, version).actor == "kim"
 
 
-def test_what_can_not_be_updated_is_told(place, teachable, logs):
+def test_what_can_not_be_updated_is_told(place, teachable, logs, another):
     settings, stores = place()
     registry = wiring.registry(settings)
     events = wiring.read_events(logs / "later" / "scans.tsv", settings)
     with pytest.raises(ConflictError, match="rules alone judge, which learn nothing"):
         update_svm(settings, stores, "none", events)
+    card = json.loads((another / "card.json").read_text("utf-8"))
+    del card["digests"]["svm_state.npz"]
+    (another / "card.json").write_text(json.dumps(card), "utf-8")
     with pytest.raises(ArtifactError, match="can't learn more: it keeps no svm_state.npz"):
-        update_svm(settings, stores, registry.add(wiring.DEMO_ARTIFACT), events)
+        update_svm(settings, stores, registry.add(another), events)
     made = update_svm(settings, stores, registry.add(teachable), events)
     with pytest.raises(TrainingError, match=f"up to when version {made} has learned"):
         update_svm(settings, stores, made, events)
