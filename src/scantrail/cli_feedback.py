@@ -130,7 +130,7 @@ def _say(
 ) -> None:
     from scantrail import wiring
     from scantrail.summary_of_feedback import show_given
-    from scantrail.work.reviewing import Saying, say
+    from scantrail.work.reviewing import Saying, take
 
     epc, event, week = one
     settings = read_settings(sites=str(sites) if sites else None)
@@ -138,4 +138,4 @@ def _say(
     saying = Saying(verdict=verdict, reason=reason, epc_code=epc, event_id=event, group=group,
                     week=week, days=days)  # fmt: skip
     with stored(settings) as stores:
-        show_given(*say(stores, network, saying, me()))
+        show_given(*take(stores, network, saying, me()))

@@ -57,7 +57,7 @@ def test_a_request_is_a_span_and_its_stages_are_inside(send, spans):
         "http.route": DETECT,
         "http.response.status_code": 200,
         "scantrail.records": 87,
-        "scantrail.suspects": 20,
+        "scantrail.suspects": 17,
     }
     assert {stage.name for stage in stages} == STAGES
     for stage in stages:
@@ -156,7 +156,10 @@ def test_opentelemetrys_own_variables_do_as_well(collector, monkeypatch):
 
 
 def test_by_default_nothing_of_it_is_imported():
-    code = "import sys, scantrail.serve.api; print('opentelemetry.sdk' in sys.modules)"
+    code = (  # the client of Redis imports it where it finds it
+        "import sys; sys.modules['redis'] = None; import scantrail.serve.api; "
+        "print('opentelemetry.sdk' in sys.modules)"
+    )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout == "False\n"
     assert traces("") is None

@@ -27,7 +27,7 @@ def test_the_bundled_artifact_says_what_it_is():
     card, version = read_card(DEMO_ARTIFACT)
     assert card.features == features_fingerprint()
     assert set(card.about) >= {"data", "code", "seed", "settings", "history", "seen_rates"}
-    assert set(card.digests) == {"network.onnx", "arrays.npz"}
+    assert set(card.digests) == {"network.onnx", "arrays.npz", "svm_state.npz"}
     assert len(version) == 12
     assert read_artifact(DEMO_ARTIFACT).version == version
 

@@ -47,7 +47,9 @@ def said():
             if isinstance(node, ast.Call) and node.args:
                 name = getattr(node.func, "attr", getattr(node.func, "id", None))
                 owner = getattr(getattr(node.func, "value", None), "id", "")
-                if name in {"say", "of"} and not owner[:1].isupper():  # no `Ranking.of(…)`
+                if (
+                    name in {"say", "of"} and not owner.strip("_")[:1].isupper()
+                ):  # no `Ranking.of(…)`
                     yield from choices(node.args[0])
 
 

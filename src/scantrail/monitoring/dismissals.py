@@ -58,7 +58,7 @@ class Dismissals:
         """Whether there are any."""
         return bool(self.by_id)
 
-    def of(self, case: Case) -> int | None:
+    def over(self, case: Case) -> int | None:
         """The dismissal that an alert falls under, if any."""
         mine = self._items.get(case.item)
         if mine is not None:
@@ -77,7 +77,7 @@ class Dismissals:
         if self and len(suspects):
             kinds = verdicts["kind"][suspects.tolist()].to_list()
             for at, case in zip(suspects, cases(kinds, journeys, suspects), strict=True):
-                marks[at] = self.of(case)
+                marks[at] = self.over(case)
         return pl.Series("dismissed", marks, pl.Int64)
 
 

@@ -12,7 +12,7 @@ from scantrail.serve.document import REFUSALS, told
 from scantrail.serve.service import Service
 from scantrail.serve.views_of_monitoring import feedback_line
 from scantrail.stores.feedback import Group
-from scantrail.work.reviewing import Saying, say
+from scantrail.work.reviewing import Saying, take
 
 _PATH: Final = "/api/feedback"
 _TAG: Final = "feedback"
@@ -46,7 +46,7 @@ def add_review(app: FastAPI, service: Service) -> None:
         A dismissal of an item or a group speaks of what comes until it expires: it is judged and
         told as ever, marked `dismissed`, and counts as no alert. Nothing that was said is changed.
         """
-        given, events = say(
+        given, events = take(
             service.stores, service.engine.network, _saying(asked), caller_of(request).id
         )
         service.dismissals.forget()

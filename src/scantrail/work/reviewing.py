@@ -39,7 +39,7 @@ class Saying(msgspec.Struct, frozen=True, kw_only=True):
     days: int | None = None
 
 
-def say(stores: Stores, network: Network, saying: Saying, actor: str) -> tuple[Feedback, int]:
+def take(stores: Stores, network: Network, saying: Saying, actor: str) -> tuple[Feedback, int]:
     """Take it down.
 
     Returns:

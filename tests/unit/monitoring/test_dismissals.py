@@ -47,10 +47,10 @@ def test_naming_more_never_covers_more(kind, site, product):
 def test_an_items_own_dismissal_counts_first_then_the_newest_group():
     known = Dismissals([dismissal(1, Group(kind="jump")), dismissal(2, item="x"),
                         dismissal(3, Group(site="7"))])  # fmt: skip
-    assert known.of(CASE) == 2
-    assert known.of(CASE._replace(item="y")) == 3
-    assert known.of(CASE._replace(item="y", place=frozenset())) == 1
-    assert known.of(CASE._replace(item="y", kind="epcDup", place=frozenset())) is None
+    assert known.over(CASE) == 2
+    assert known.over(CASE._replace(item="y")) == 3
+    assert known.over(CASE._replace(item="y", place=frozenset())) == 1
+    assert known.over(CASE._replace(item="y", kind="epcDup", place=frozenset())) is None
     assert not Dismissals()
 
 

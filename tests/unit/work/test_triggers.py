@@ -1,6 +1,8 @@
 """What may start a retraining by itself."""
 
 import datetime as dt
+import json
+import shutil
 
 import msgspec
 import pytest
@@ -71,13 +73,17 @@ def test_faults_of_feeds_teach_nothing(settings, stores, check, view):
     assert triggers.reasons(settings, stores, (SINCE + 9 * WEEK).date()) == []
 
 
-def test_an_old_artifact_is_a_reason(settings, stores):
-    demo = msgspec.structs.replace(settings, artifacts="demo")
-    young = with_triggers(demo, age_days=100_000)
-    assert triggers.reasons(young, stores) == []
-    [(trigger, why)] = triggers.reasons(with_triggers(demo, age_days=1), stores)
-    assert trigger == "age"
-    assert why.startswith("the artifact that judges is ")
+def test_an_old_artifact_is_a_reason(settings, stores, tmp_path):
+    folder = shutil.copytree(wiring.DEMO_ARTIFACT, tmp_path / "old")
+    card = json.loads((folder / "card.json").read_text("utf-8"))
+    made = dt.datetime.now(dt.UTC) - dt.timedelta(days=40, hours=1)
+    (folder / "card.json").write_text(json.dumps(card | {"created": made.isoformat()}), "utf-8")
+    old = msgspec.structs.replace(settings, artifacts=str(folder))
+
+    assert triggers.reasons(with_triggers(old, age_days=41), stores) == []
+    [(trigger, why)] = triggers.reasons(with_triggers(old, age_days=40), stores)
+
+    assert (trigger, why) == ("age", "the artifact that judges is 40 days old")
 
 
 def test_settings_of_triggers_come_from_the_environment():
