@@ -71,18 +71,22 @@ def _complete(frame: pl.DataFrame) -> pl.DataFrame:
     ]
     known = pl.DataFrame([row, *(frame[name] for name in names), *absent])
     texts = [name for name in names if known[name].dtype == pl.String]
-    if nul := [name for name in texts if _has_nul(known[name])]:
+    nul, empty = _faulty(known, texts)
+    if nul:
         known = known.with_columns(pl.col(nul).str.replace_all(_NUL, "\ufffd", literal=True))
-    empty = [name for name in texts if (known[name] == "").any()]
     if not empty:
         return known
     return known.with_columns(pl.when(pl.col(name) != "").then(name).alias(name) for name in empty)
 
 
-def _has_nul(texts: pl.Series) -> bool:
-    if len(texts) <= _FEW:
-        return any(_NUL in text for text in texts.to_list() if text is not None)
-    return bool(texts.str.contains(_NUL, literal=True).any())
+def _faulty(frame: pl.DataFrame, names: list[str]) -> tuple[list[str], list[str]]:
+    """Columns of text with NUL characters, and those with empty texts."""
+    if len(frame) > _FEW:
+        nul = [name for name in names if frame[name].str.contains(_NUL, literal=True).any()]
+        return nul, [name for name in names if (frame[name] == "").any()]
+    texts = {name: frame[name].to_list() for name in names}
+    nul = [name for name, each in texts.items() if any(_NUL in text for text in each if text)]
+    return nul, [name for name, each in texts.items() if "" in each]
 
 
 def _integers(frame: pl.DataFrame) -> tuple[dict[str, pl.Series], pl.Series]:
