@@ -216,10 +216,7 @@ def _told_by_held_out(
     `scores`: raw ones of detectors, and those of rules. `kept`: as `_ordinary` gave it.
     """
     (raw, rule_scores), (presumed, normal) = scores, kept
-    # what was too strange to learn from may be honest: it counts, as what may be anomalous does
-    strange = 1 - len(normal) / len(presumed)
-    dirt = msgspec.structs.replace(settings, contamination=max(settings.contamination, strange))
-    calibrations = calibrated(raw, item, np.intersect1d(parts.valid, presumed), dirt)
+    calibrations = calibrated(raw, item, np.intersect1d(parts.valid, normal), settings)
     ml = ml_evidence(raw, calibrations, settings)
     left_out = 1 - len(normal) / (int(item.max()) + 1)
     rules = rule_shares(rule_scores, ml, item, np.union1d(parts.valid, parts.test), left_out)
