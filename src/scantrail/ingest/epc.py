@@ -164,7 +164,7 @@ def _odd(codes: pl.Series) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=DECOMPOSED, orient="row")
 
 
-@lru_cache(maxsize=262_144)
+@lru_cache(maxsize=32_768)
 def decompose_one(code: str | None) -> Code:
     """One code; slow, complete, and cached."""
     if code is None or not code.strip():

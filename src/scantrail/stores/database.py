@@ -35,7 +35,7 @@ _PRAGMAS: Final = (
     "PRAGMA journal_mode=WAL",  # readers go on while one writes
     "PRAGMA synchronous=FULL",  # what is committed is on disk
     "PRAGMA foreign_keys=ON",
-    "PRAGMA cache_size=-65536",  # KiB
+    "PRAGMA cache_size=-16384",  # KiB, of each connection
     f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}",
 )
 
