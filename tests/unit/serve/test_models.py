@@ -199,7 +199,7 @@ def test_lazy_loading_waits_for_the_first_use(make):
     assert models.state().loaded == ()
     assert version(models) == DEMO
     [loaded] = models.state().loaded
-    assert loaded.rss[1] >= loaded.rss[0] > 10_000_000
+    assert min(loaded.rss) > 10_000_000  # memory given back meanwhile may make it less after
 
 
 def test_old_versions_are_unloaded_after_a_while_and_idle_ones_too(make, another, caplog):
