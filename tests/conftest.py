@@ -22,7 +22,8 @@ from scantrail.logs import Level, configure
 from scantrail.settings import Settings, read_settings
 from scantrail.simulate import SimulationConfig, simulate, write
 from scantrail.vocabulary.events import Events
-from scantrail.wiring import read_events
+from scantrail.wiring import Stores, read_events
+from scantrail.wiring import stores as open_stores
 
 # how long an example takes says more about what else the machine does than about the code
 hypothesis_settings.register_profile("untimed", deadline=None)
@@ -92,6 +93,14 @@ def logged() -> Iterator[Callable[[str], Callable[[], list[dict[str, object]]]]]
     root.handlers[:] = before[0]
     root.setLevel(before[1])
     own.setLevel(before[2])
+
+
+@pytest.fixture
+def stores(settings: Settings) -> Iterator[Stores]:
+    """The stores that a test's `settings` name."""
+    opened = open_stores(settings)
+    yield opened
+    opened.close()
 
 
 @contextmanager

@@ -17,6 +17,8 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -67,6 +69,25 @@ def caller(service: Service, number: int, seen: Seen, stop: threading.Event) -> 
             seen.mixed += len(judged) > 1
             seen.versions |= judged
         time.sleep(0.01)
+
+
+@contextmanager
+def callers(services: list[Service]) -> Iterator[Seen]:
+    """Callers of each service, who ask all the time; what they saw."""
+    seen, stop = Seen(), threading.Event()
+    threads = [
+        threading.Thread(target=caller, args=(service, 10 * number + each, seen, stop))
+        for number, service in enumerate(services, 1)
+        for each in range(_CALLERS)
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
 
 
 class Pair:
@@ -183,22 +204,12 @@ def damaged(pair: Pair, folder: Path) -> list[str]:
 def trial(url: str, folder: Path, count: int) -> bool:
     """All of it on one database; whether all was well."""
     pair = Pair(url, folder)
-    seen, stop = Seen(), threading.Event()
-    threads = [
-        threading.Thread(target=caller, args=(service, number * 10 + each, seen, stop))
-        for number, service in enumerate(pair.services, 1)
-        for each in range(_CALLERS)
-    ]
-    for thread in threads:
-        thread.start()
     try:
-        took = sorted(swaps(pair, count))
-        went = at_once(pair, 10)
-        bad = damaged(pair, folder)
+        with callers(pair.services) as seen:
+            took = sorted(swaps(pair, count))
+            went = at_once(pair, 10)
+            bad = damaged(pair, folder)
     finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
         pair.close()
     print(
         f"  {count} promotions and rollbacks: in effect at both services after "

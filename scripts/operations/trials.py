@@ -14,16 +14,13 @@ import argparse
 import json
 import statistics
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
 from kills import databases
-from models import Pair, Seen, caller
+from models import Pair, callers
 from service import DETECT, Service, records, scan
 
 _TRIALS: Final = "/api/admin/ml/trials"
@@ -48,25 +45,6 @@ def judged(service: Service) -> dict[str, Any]:
     answer = service.call("POST", DETECT, records([scan(number, number)]))[1]
     told: dict[str, Any] = json.loads(answer)
     return told
-
-
-@contextmanager
-def callers(services: list[Service]) -> Iterator[Seen]:
-    """Two callers of each service, who ask all the time; what they saw."""
-    seen, stop = Seen(), threading.Event()
-    threads = [
-        threading.Thread(target=caller, args=(service, 10 * number + each, seen, stop))
-        for number, service in enumerate(services, 1)
-        for each in range(2)
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        yield seen
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
 
 
 def changes(pair: Pair, rounds: int) -> dict[str, list[float]]:

@@ -32,13 +32,6 @@ def settings(database_url):
 
 
 @pytest.fixture
-def stores(settings):
-    opened = wiring.stores(settings)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def send(call, settings, stores):
     return call(create_app(wiring.engine(settings), stores, insecure_local=True))
 

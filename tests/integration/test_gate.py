@@ -39,13 +39,6 @@ def settings(tmp_path):
 
 
 @pytest.fixture
-def stores(settings):
-    opened = wiring.stores(settings)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def variant(settings, tmp_path):
     """Registers the bundled artifact with another card."""
     registry = wiring.registry(settings)

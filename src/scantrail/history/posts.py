@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 import msgspec
 import polars as pl
@@ -13,10 +12,8 @@ from scantrail.history.frames import below, picked, put
 from scantrail.ingest.gs1 import item_of
 from scantrail.stages import Stages
 from scantrail.stores import digests
-from scantrail.vocabulary.events import Events
+from scantrail.vocabulary.events import Events, no_ids
 from scantrail.vocabulary.findings import Report
-
-_NO_ID: Final = pl.Series("event_id", [None], pl.Int64)
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,4 +113,4 @@ class Batch:
 
 def _without_ids(events: pl.DataFrame) -> pl.DataFrame:
     """The events without the ids that their senders gave them, numbers or texts."""
-    return put(events, _NO_ID.new_from_index(0, len(events)))
+    return put(events, no_ids(len(events)))

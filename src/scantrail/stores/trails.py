@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from scantrail.stores.database import Database, rows
 from scantrail.stores.tables import EVENTS as SCANS
 from scantrail.stores.tables import ITEMS, REPORTS, VERDICTS
-from scantrail.vocabulary.events import EVENTS
+from scantrail.vocabulary.events import EVENTS, no_ids
 
 _NOTE: Final = sa.text(  # both databases know these words
     "INSERT INTO judgements (digest, made_by) VALUES (:digest, :made_by) ON CONFLICT DO NOTHING"
@@ -38,7 +38,6 @@ KNOWN: Final = [
     SCANS.c.digest, SCANS.c.item, SCANS.c.moment, SCANS.c.event_id,
     *(SCANS.c[name] for name in _SCAN),
 ]  # fmt: skip
-_NO_ID: Final = pl.Series("event_id", [None], pl.Int64)
 _NO_EVENTS: Final = EVENTS.to_frame()
 _ORDER: Final = (SCANS.c.report_id, SCANS.c.position)  # as they came
 
@@ -81,7 +80,7 @@ class Known:
             return cls(_NO_EVENTS, [], [], [], [])
         digests, items, moments, ids, *rest = (list(column) for column in zip(*found, strict=True))
         row = pl.Series("row", np.arange(len(found), dtype=np.uint32))
-        series = [row, _NO_ID.new_from_index(0, len(found))]
+        series = [row, no_ids(len(found))]
         for name, values in zip(_SCAN, rest, strict=True):
             dtype = EVENTS[name]
             if name == "time":  # numbers first, or each would become a datetime

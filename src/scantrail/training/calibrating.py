@@ -53,9 +53,7 @@ def calibrated(
     How scores thin out in the tail takes many lots to tell: where there were calibrations `before`,
     of much the same scores, the new ones lean on them by their numbers of items.
     """
-    wanted = np.zeros(int(item.max()) + 1, bool)
-    wanted[held_out] = True
-    kept = wanted[item]
+    kept = np.isin(item, held_out)
     calibrations = {
         name: leaning(
             Calibration.learn(values[kept], item[kept], settings.contamination), before.get(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -98,3 +99,10 @@ def presumed_normal(
         told = journeys.codes.replace_strict(dict(known), default=None, return_dtype=pl.Boolean)
         odd = np.where(told.is_null(), odd, told.fill_null(value=False))
     return np.flatnonzero(~odd)
+
+
+def newest(journeys: Journeys) -> str:
+    """When the newest scan was made, ISO 8601 in UTC: what is later was not learned from."""
+    newest = journeys.events["time"].max()
+    assert isinstance(newest, dt.datetime)
+    return newest.astimezone(dt.UTC).isoformat()

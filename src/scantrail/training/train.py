@@ -38,7 +38,7 @@ from scantrail.training.calibrating import (
     seen_rates,
 )
 from scantrail.training.checkpoint import Epoch
-from scantrail.training.dataset import NORMAL_BELOW, Split, presumed_normal, split
+from scantrail.training.dataset import NORMAL_BELOW, Split, newest, presumed_normal, split
 from scantrail.training.export import export
 from scantrail.training.fit import FitSettings, Fitted, fit
 from scantrail.training.svm import FittedSvm, SvmSettings, fit_svm
@@ -188,7 +188,7 @@ def _learn(
     progress("learning what is usual", 0.02)
     known = Vocabulary.learn(journeys)
     coded = code(journeys, known)
-    train_on = _events_of(coded, np.intersect1d(parts.train, normal))
+    train_on = np.isin(coded.item, np.intersect1d(parts.train, normal))
     usual = Usual.learn(coded, known, train_on)
     matrix = tabular(coded, usual)[train_on]
     svm = fit_svm(matrix, list(TABULAR), seed=settings.seed, settings=settings.svm)
@@ -259,7 +259,7 @@ def _about(
             "digest": events_digest(journeys.events),
             "events": len(journeys.events),
             "items": len(journeys.codes),
-            "until": _newest(journeys),
+            "until": newest(journeys),
             "parts": parts.sizes(),
             "left_out": len(journeys.codes) - len(presumed),
             "strange": len(presumed) - len(normal),
@@ -272,13 +272,6 @@ def _about(
         "history": [_told(epoch) for epoch in fitted.history],
         "best_epoch": fitted.best_epoch,
     }
-
-
-def _newest(journeys: Journeys) -> str:
-    """When the newest scan was made, ISO 8601 in UTC: what is later was not learned from."""
-    newest = journeys.events["time"].max()
-    assert isinstance(newest, dt.datetime)
-    return newest.astimezone(dt.UTC).isoformat()
 
 
 def _refuse_odd_logs(journeys: Journeys, normal: Ints, settings: TrainSettings) -> None:
@@ -347,12 +340,6 @@ def _exported(fitted: Fitted) -> bytes:
         path = Path(folder) / "network.onnx"
         export(fitted.network, path)
         return path.read_bytes()
-
-
-def _events_of(coded: Coded, items: Ints) -> npt.NDArray[np.bool_]:
-    wanted = np.zeros(int(coded.item.max()) + 1, bool)
-    wanted[items] = True
-    return wanted[coded.item]
 
 
 def _told(epoch: Epoch) -> dict[str, Any]:

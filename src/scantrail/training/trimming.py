@@ -61,10 +61,10 @@ def without_strangest(
         return normal
     known = Vocabulary.learn(journeys)
     coded = code(journeys, known)
-    compared = _events_of(coded.item, held_out)
+    compared = np.isin(coded.item, held_out)
     left = normal
     for _ in range(_ROUNDS):
-        learned = _events_of(coded.item, np.intersect1d(parts.train, left))
+        learned = np.isin(coded.item, np.intersect1d(parts.train, left))
         matrix = tabular(coded, Usual.learn(coded, known, learned))
         machine = fit_svm(matrix[learned], list(TABULAR), seed=seed, settings=svm).model
         raw = machine.score(matrix).astype(np.float64)
@@ -73,9 +73,3 @@ def without_strangest(
         strangest = np.argsort(-strange, kind="stable")[:most]
         left = np.delete(normal, strangest[strange[strangest] > _STRANGE])
     return left
-
-
-def _events_of(item: Ints, items: Ints) -> npt.NDArray[np.bool_]:
-    wanted = np.zeros(int(item.max()) + 1, bool)
-    wanted[items] = True
-    return wanted[item]

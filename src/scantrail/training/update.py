@@ -43,7 +43,7 @@ from scantrail.training.calibrating import (
     pooled,
     rule_shares,
 )
-from scantrail.training.dataset import NORMAL_BELOW, Split, presumed_normal, split
+from scantrail.training.dataset import NORMAL_BELOW, Split, newest, presumed_normal, split
 from scantrail.training.svm import FittedSvm, update_svm
 from scantrail.training.svm_state import FILE, fitted_of, to_bytes
 from scantrail.vocabulary.protocols import Journeys
@@ -219,12 +219,9 @@ def _held_out(artifact: Artifact) -> int:
 def _about(artifact: Artifact, journeys: Journeys, learned: int) -> dict[str, Any]:
     """What a person may want to know, the parent's figures where they still hold."""
     parent = artifact.card.about
-    newest = journeys.events["time"].max()
-    assert isinstance(newest, dt.datetime)
-    until = newest.astimezone(dt.UTC).isoformat()
     return {
         **{name: value for name, value in parent.items() if name != "seen_rates"},
-        "data": {**parent.get("data", {}), "until": until},
+        "data": {**parent.get("data", {}), "until": newest(journeys)},
         "code": code_version(),
         "parent": artifact.version,
         "update": {

@@ -111,7 +111,17 @@ class Flag(IntFlag):
 FLAG_NAMES: Final = {flag: flag.name.lower() for flag in Flag if flag.name and flag}
 
 
+_NO_ID: Final = pl.Series("event_id", [None], EVENTS["event_id"])
 _NO_REJECTS: Final = pl.DataFrame(schema=REJECTS)
+
+
+def no_ids(count: int) -> pl.Series:
+    """The column `event_id` of so many events that have none.
+
+    >>> no_ids(2).to_list()
+    [None, None]
+    """
+    return _NO_ID.new_from_index(0, count)
 
 
 def empty_rejects() -> pl.DataFrame:

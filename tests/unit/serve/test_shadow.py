@@ -38,13 +38,6 @@ def settings(tmp_path):
     )
 
 
-@pytest.fixture
-def stores(settings):
-    opened = wiring.stores(settings)
-    yield opened
-    opened.close()
-
-
 def kept(stores, engine, events):
     """Judge and keep events, as the service does; the message about them."""
     post = Post(events, "", b"a" * 16, lambda *_: b"")

@@ -2,7 +2,6 @@
 
 import pytest
 
-from scantrail import wiring
 from scantrail.errors import MonitoringError, NotFoundError
 from scantrail.monitoring.webhook import RefusedError
 from scantrail.settings import read_settings
@@ -15,13 +14,6 @@ HOOK = {"url": "http://127.0.0.1:1/", "secret": "a secret of sixteen letters", "
 @pytest.fixture
 def settings(database_url):
     return read_settings({}, database_url=database_url, webhook=HOOK)
-
-
-@pytest.fixture
-def stores(settings):
-    opened = wiring.stores(settings)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

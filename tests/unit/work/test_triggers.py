@@ -28,13 +28,6 @@ def settings(tmp_path):
     return read_settings({}, database_url=f"sqlite:///{tmp_path / 'x.sqlite'}", artifacts="none")
 
 
-@pytest.fixture
-def stores(settings):
-    opened = wiring.stores(settings)
-    yield opened
-    opened.close()
-
-
 def alarm(stores, *signals):
     for day in range(2):
         with stores.alerts.turn() as turn:

@@ -5,7 +5,6 @@ import time
 
 import pytest
 
-from scantrail import wiring
 from scantrail.settings import read_settings
 from scantrail.work import worker as module
 from scantrail.work.child import Child
@@ -16,13 +15,6 @@ from scantrail.work.worker import Worker
 @pytest.fixture
 def settings(tmp_path):
     return read_settings({}, database_url=f"sqlite:///{tmp_path / 'x.sqlite'}", artifacts="none")
-
-
-@pytest.fixture
-def stores(settings):
-    opened = wiring.stores(settings)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
