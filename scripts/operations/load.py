@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import datetime as dt
 import json
 import os
 import statistics
@@ -34,7 +35,8 @@ _SERVER: Final = Path(__file__).parents[2] / "benchmarks" / "server.py"
 _CONNECTIONS: Final = 32
 _IDLE_SECONDS: Final = 3  # the service closes what is idle for longer than 5
 _WARM: Final = 20  # requests that are not counted
-_FIRST_SEED, _SEED = 10, 50  # of logs; two digits
+_FIRST_SEED, _SEED = 10, 50  # of logs
+_BEGIN: Final = dt.date(2025, 3, 3)
 _ITEMS: Final = 1_000  # of a log, at least
 _SUSPECT: Final = 0.01  # share of items with something wrong
 _SENT: Final = ("event_id", "location_id", "business_step", "event_type", "event_time")
@@ -118,8 +120,9 @@ def fine(answer: bytes) -> bool:
 class Bodies:
     """Requests of scans that the service has never seen: a simulated log, in order of time.
 
-    A log ends with its items' journeys; the next begins with items of its own. `first` takes the
-    first scan of each item only, so that every scan is of an item that nobody has seen yet.
+    A log ends with its items' journeys; the next begins a day later with items of its own. `first`
+    takes the first scan of each item only, so that every scan is of an item that nobody has seen
+    yet.
     """
 
     def __init__(self, *, first: bool = False) -> None:
@@ -139,11 +142,12 @@ class Bodies:
 
     def _log(self, items: int) -> list[dict[str, Any]]:
         self.seed += 1
-        log = simulate(SimulationConfig(items, self.seed, "demo", _SUSPECT)).scans
+        start = _BEGIN + dt.timedelta(days=self.seed)  # a chain's life goes on
+        log = simulate(SimulationConfig(items, self.seed, "demo", _SUSPECT, start=start)).scans
         if self.first:
             log = log.sort("event_time").unique("epc_code", keep="first", maintain_order=True)
-        # lots of its own, so that no item is one of the log before
-        epc = pl.col("epc_code").str.replace(r"\.\d\d(\d{4})\.", f".{self.seed}${{1}}.")
+        # lots of its own, so that no item is one of the logs of the weeks before
+        epc = pl.col("epc_code").str.replace(r"\.\d\d(\d{4})\.", f".{self.seed % 90 + 10}${{1}}.")
         return log.sort("event_time").select(*_SENT, epc, file_id=1).to_dicts()
 
 

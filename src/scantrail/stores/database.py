@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from importlib.resources import files
 from typing import Any, Final
@@ -31,6 +31,9 @@ _FAILURES: Final = 3  # in a row, after which nobody waits for it any more
 _RETRY_SECONDS: Final = 5.0  # until one call tries again
 #: What says that the database can't be used, rather than that it won't take something.
 _AWAY: Final = (OperationalError, InterfaceError, PoolTimeout)
+#: Of connections, the one that was used last is taken: what it remembers is fresh, and the others,
+#: which are only needed in a rush, stay small.
+_POOL: Final[Mapping[str, Any]] = {"pool_size": 8, "pool_use_lifo": True}
 _PRAGMAS: Final = (
     "PRAGMA journal_mode=WAL",  # readers go on while one writes
     "PRAGMA synchronous=FULL",  # what is committed is on disk
@@ -158,7 +161,7 @@ def _engine(url: str) -> sa.Engine:
             )
         if parsed.get_backend_name() == "sqlite":
             return _sqlite(parsed)
-        return sa.create_engine(parsed, pool_pre_ping=True, pool_size=8, max_overflow=8,
+        return sa.create_engine(parsed, pool_pre_ping=True, max_overflow=8, **_POOL,
                                 connect_args={"connect_timeout": 5})  # fmt: skip
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise StoreError(
@@ -169,7 +172,7 @@ def _engine(url: str) -> sa.Engine:
 
 def _sqlite(url: sa.URL) -> sa.Engine:
     memory = url.database in (None, "", ":memory:")
-    kinds: dict[str, Any] = {"poolclass": sa.StaticPool} if memory else {"pool_size": 8}
+    kinds: Mapping[str, Any] = {"poolclass": sa.StaticPool} if memory else _POOL
     engine = sa.create_engine(
         url, connect_args={"check_same_thread": False, "timeout": _BUSY_SECONDS}, **kinds
     )

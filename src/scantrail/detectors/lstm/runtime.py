@@ -21,6 +21,8 @@ class Runtime:
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # Requests come in ever new shapes: what is kept per shape, or for the largest, only grows.
+        options.enable_mem_pattern = options.enable_cpu_mem_arena = False
         self.spec = spec
         self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._inputs = {each.name for each in self._session.get_inputs()}
