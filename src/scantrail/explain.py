@@ -11,6 +11,7 @@ import polars as pl
 
 from scantrail.vocabulary.events import Flag
 from scantrail.vocabulary.findings import AnomalyKind, Cause, Severity
+from scantrail.vocabulary.frames import beside
 from scantrail.vocabulary.language import ENGLISH, Language
 from scantrail.vocabulary.protocols import FOUND, Told
 
@@ -126,7 +127,7 @@ def explain(claims: pl.DataFrame, language: Language = ENGLISH) -> pl.DataFrame:
 def _table(rows: Iterable[Sequence[Any]], schema: pl.Schema) -> pl.DataFrame:
     """A frame of a few rows, at least one, column by column: that is cheaper."""
     columns = zip(*rows, strict=True)
-    return pl.DataFrame([
+    return beside([
         pl.Series(name, values, dtype)
         for (name, dtype), values in zip(schema.items(), columns, strict=True)
     ])  # fmt: skip

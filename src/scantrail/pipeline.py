@@ -21,6 +21,7 @@ from scantrail.journeys import link
 from scantrail.lanes import Network
 from scantrail.vocabulary.events import Events, empty_rejects
 from scantrail.vocabulary.findings import Report
+from scantrail.vocabulary.frames import beside
 from scantrail.vocabulary.language import ENGLISH, Language
 from scantrail.vocabulary.linked import Linked
 from scantrail.vocabulary.protocols import (
@@ -195,7 +196,7 @@ def _verdicts(
     order = _input_order(journeys)
     words = _words(events, explained)
     words["cause"] = causes(words["cause"], events["flags"])
-    return pl.DataFrame([
+    return beside([
         *(events[name] for name in _IDENTITY),
         *_numbers({name: score[order] for name, score in scores.items()}),
         pl.Series("anomaly", anomaly[order]),

@@ -11,12 +11,12 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
-from scantrail.history.frames import picked, put, rows
 from scantrail.history.posts import Amendment, Batch, Post, Said, Told
 from scantrail.stores import digests
 from scantrail.stores.trails import Known, NewReport, Standing, Turn
 from scantrail.vocabulary.events import Events
 from scantrail.vocabulary.findings import AnomalyKind, Report
+from scantrail.vocabulary.frames import picked, put, rows
 from scantrail.vocabulary.times import wall_clock
 
 _MODEL: Final = AnomalyKind.MODEL.value
@@ -48,21 +48,21 @@ class Kept:
         judgement = self._judgement(turn)
         changed = self._changed_by_post(len(posts))
         new = Counter(self.batch.post[at] for at in self.fresh)
-        told: list[Told] = []
+        answers: list[bytes] = []
+        made: dict[int, NewReport] = {}  # by request
         for number, post in enumerate(posts):
             places = [self._places[at] for at in self.batch.rows[number]]
             report = _on(self.report, places, post.events)
-            answer = post.word(report, [self._amendment(at) for at in changed[number]])
+            answers.append(post.word(report, [self._amendment(at) for at in changed[number]]))
             if new[number] or changed[number] or len(post.events.rejects):
-                made = _new_report(post, report, judgement, now, answer)
-                told.append(Told(answer, turn.add_report(made)))
-            else:  # all of it was sent before, and all stands as it was
-                told.append(Told(answer, self._first_in(number)))
-        ids = [one.report_id for one in told]
+                made[number] = _new_report(post, report, judgement, now, answers[-1])
+        added = dict(zip(made, turn.add_reports(list(made.values())), strict=True))
+        # of a request without one, all was sent before, and all stands as it was
+        ids = [added.get(number) or self._first_in(number) for number in range(len(posts))]
         turn.add_events(self._event_rows(ids))
         turn.add_verdicts(self._verdict_rows(ids, changed))
         turn.add_opinions(self._opinions(changed))
-        return told
+        return [Told(answer, id_) for answer, id_ in zip(answers, ids, strict=True)]
 
     def _first_in(self, number: int) -> int | None:
         """The newest report that brought something of a request."""

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import msgspec
 import polars as pl
 
-from scantrail.history.frames import below, picked, put
 from scantrail.ingest.gs1 import item_of
 from scantrail.stages import Stages
 from scantrail.stores import digests
 from scantrail.vocabulary.events import Events, no_ids
 from scantrail.vocabulary.findings import Report
+from scantrail.vocabulary.frames import below, picked, put
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from scantrail.history.frames import picked, rows
 from scantrail.ingest.gs1 import item_of
 from scantrail.vocabulary.chain import SALE_STAGE, STAGES
+from scantrail.vocabulary.frames import picked, rows
 from scantrail.vocabulary.protocols import Journeys
 
 _DISPATCHED: Final = STAGES.index("WMS_Outbound")

@@ -12,12 +12,12 @@ from typing import Final
 
 import polars as pl
 
-from scantrail.history.frames import below, picked, put
 from scantrail.history.keeping import Kept
 from scantrail.history.posts import Batch, Post, Told
 from scantrail.history.standing import items_of
 from scantrail.stores.trails import Known, Trails, Turn
 from scantrail.vocabulary.findings import Report
+from scantrail.vocabulary.frames import below, picked, put
 from scantrail.vocabulary.protocols import Journeys
 
 #: Judges a frame of `vocabulary.events.EVENTS`, and tells what journeys it saw.

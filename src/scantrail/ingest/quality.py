@@ -10,6 +10,7 @@ import polars as pl
 
 from scantrail.ingest.times import parse_times
 from scantrail.vocabulary.events import EVENTS, RAW, REJECTS, Events, Flag, RawLog
+from scantrail.vocabulary.frames import beside
 
 _INTEGER_COLUMNS: Final = {
     "file_id": Flag.FILE_ID_UNREADABLE,
@@ -40,9 +41,8 @@ def standardise(
     frame = _complete(raw.frame)
     ids, flags = _integers(frame)
     times = _times(frame["event_time"], ids["location_id"], zone, site_zones or {})
-    frame = pl.DataFrame(
-        [frame[name] for name in frame.columns if name not in ids] + [*ids.values(), *times]
-    )
+    rest = [column for column in frame.get_columns() if column.name not in ids]
+    frame = beside([*rest, *ids.values(), *times.get_columns()])
     if not (frame["time"].null_count() or frame["epc_code"].null_count()):
         return Events(_typed(frame, flags, file_id), raw.rejects, raw.source)
     unreadable = frame["time"].is_null() | frame["epc_code"].is_null()
@@ -56,7 +56,7 @@ def _typed(frame: pl.DataFrame, flags: pl.Series, file_id: int) -> pl.DataFrame:
     columns = {name: frame[name] for name in EVENTS.names() if name != "flags"}
     if columns["file_id"].null_count():
         columns["file_id"] = columns["file_id"].fill_null(file_id)
-    return pl.DataFrame([*columns.values(), flags.alias("flags")])
+    return beside([*columns.values(), flags.alias("flags")])
 
 
 def _complete(frame: pl.DataFrame) -> pl.DataFrame:
@@ -69,7 +69,7 @@ def _complete(frame: pl.DataFrame) -> pl.DataFrame:
     absent = [
         null.new_from_index(0, len(frame)) for name, null in _NULL.items() if name not in names
     ]
-    known = pl.DataFrame([row, *(frame[name] for name in names), *absent])
+    known = beside([row, *(frame[name] for name in names), *absent])
     texts = [name for name in names if known[name].dtype == pl.String]
     nul, empty = _faulty(known, texts)
     if nul:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from scantrail.serve.schemas import DetectionRequest
 from scantrail.vocabulary.events import RawLog
+from scantrail.vocabulary.frames import beside
 
 _Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
@@ -119,12 +120,12 @@ def _short(value: Any) -> str | int | float | bool | None:
 
 
 def _frame(records: Sequence[Any]) -> pl.DataFrame:
-    columns = {
-        name: pl.Series(name, [getattr(record, name) for record in records], dtype=dtype)
+    columns = [
+        pl.Series(name, [getattr(record, name) for record in records], dtype=dtype)
         for name, dtype in _COLUMNS.items()
-    }
+    ]
     line = pl.Series("line", range(len(records)), dtype=pl.UInt32)
-    return pl.DataFrame([line, *columns.values()])
+    return beside([line, *columns])
 
 
 _COLUMNS: Final = {

@@ -122,7 +122,7 @@ class _Statements:
             .where(database.among(VERDICTS.c.item, "items"))
             .order_by(VERDICTS.c.revision)
         )
-        self.add_report = sa.insert(REPORTS)
+        self.add_reports = sa.insert(REPORTS).returning(REPORTS.c.id, sort_by_parameter_order=True)
         self.clear_items = sa.delete(ITEMS).where(database.among(ITEMS.c.item, "items"))
 
 
@@ -176,13 +176,12 @@ class Turn:
             self._connection.execute(_NOTE, {"digest": digest, "made_by": made_by})
             self.noted = self.noted | {digest}
 
-    def add_report(self, report: NewReport) -> int:
-        """Store a report and return its id."""
-        added = self._connection.execute(
-            self._statements.add_report, msgspec.structs.asdict(report)
-        )
-        assert added.inserted_primary_key is not None
-        return int(added.inserted_primary_key[0])
+    def add_reports(self, reports: Sequence[NewReport]) -> list[int]:
+        """Store reports, all at once, and return their ids."""
+        if not reports:
+            return []
+        told = [msgspec.structs.asdict(report) for report in reports]
+        return list(self._connection.execute(self._statements.add_reports, told).scalars())
 
     def add_answer(self, report_id: int, answer: bytes, suspects: int) -> None:
         """Complete a report of this turn by what its caller is told."""
