@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -68,6 +68,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     monitoring: MonitoringSettings = MonitoringSettings()
     retraining: RetrainingSettings = RetrainingSettings()  #: what starts one by itself
     webhook: WebhookSettings = WebhookSettings()  #: where notices of alerts go
+    #: scans of stored history that a backtest may take; a longer stretch is refused
+    backtest_most_scans: Annotated[int, msgspec.Meta(ge=1)] = 1_000_000
     datasets: str = ""  #: folder of logs that retraining may use by name; empty: stored scans only
     trials: TrialSettings = TrialSettings()  #: how a challenger is tried
     gate: GateSettings = GateSettings()  #: what a candidate has to hold
@@ -116,6 +118,30 @@ def read_settings(
         if name.startswith(PREFIX) and name != f"{PREFIX}CONFIG":
             _put(values, name.removeprefix(PREFIX).lower().split("__"), text)
     _merge(values, {name: value for name, value in given.items() if value is not None})
+    return _converted(values)
+
+
+def changed(settings: Settings, texts: Mapping[str, str]) -> Settings:
+    """Settings in which some are others.
+
+    Args:
+        settings: The settings.
+        texts: Names, tables by a dot ("thresholds.jump_score"), to values as the environment has
+            them.
+
+    Raises:
+        SettingsError: Unknown name, or a value of the wrong kind; the message names it.
+
+    >>> changed(Settings(), {"thresholds.jump_score": "80"}).thresholds.jump_score
+    80.0
+    """
+    values: dict[str, Any] = msgspec.to_builtins(settings)
+    for name, text in texts.items():
+        _put(values, name.lower().split("."), text)
+    return _converted(values)
+
+
+def _converted(values: dict[str, Any]) -> Settings:
     try:
         return msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:

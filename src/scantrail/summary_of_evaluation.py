@@ -13,11 +13,12 @@ from rich.padding import Padding
 from rich.table import Table
 
 from scantrail.evaluation.assessment import Assessment
-from scantrail.evaluation.backtest import Backtest, Side
+from scantrail.evaluation.backtest import Backtest, Cases, Side
 from scantrail.evaluation.blocks import Interval
 from scantrail.evaluation.comparison import Comparison, Outcome, Pair
 from scantrail.evaluation.items import JUDGES, SUMS
 from scantrail.evaluation.words import chance, length, points, sentence
+from scantrail.work.backtesting import Done
 
 _WEAK: Final = 0.75  # recall below is shown in red
 _SHOWN: Final = 12  # rows of a table of kinds or sites
@@ -126,28 +127,60 @@ def _pair(table: Table, label: str, pair: Pair) -> None:
 
 
 def show_backtest(told: Backtest, threshold: float | None) -> None:
-    """Print what another way of judging would have changed."""
+    """Print what another way of judging would have changed on a log."""
     console = Console(highlight=False)
-    passed = "" if threshold is None else f" above [bold]{threshold:.1f}[/]"
-    console.print(f"On a log of {told.days:,} days, alerts{passed} would have been:\n")
-    table = _table("", "alerts", "a day", "on the busiest", *_if(told, "labelled", "precision"))
-    for name, side in (("at present", told.present), ("tried", told.tried)):
-        table.add_row(name, *_side(side, told))
-    for name, cases, real in (
-        ("found besides", told.found, told.found_real),
-        ("lost", told.lost, told.lost_real),
-    ):
-        share = f"{real / len(cases):.0%}" if real is not None and len(cases) else "-"
-        table.add_row(name, f"{len(cases):,}", "", "", *_if(told, f"{real or 0:,}", share))
-    console.print(table)
+    _show_backtest(console, told, threshold, f"a log of {told.days:,} days")
     if told.labelled:
-        caught = [side.real or 0 for side in (told.present, told.tried)]
-        console.print(
-            f"Of {told.labelled:,} labelled items {caught[0]:,} are found at present "
-            f"({caught[0] / told.labelled:.1%}), {caught[1]:,} as tried "
-            f"({caught[1] / told.labelled:.1%}).\n",
-            soft_wrap=True,
-        )
+        _caught(console, told, "labelled")
+    _changes(console, told)
+
+
+def show_stored_backtest(done: Done) -> None:
+    """Print what another way of judging would have changed on what is stored."""
+    console = Console(highlight=False)
+    told = done.told
+    names = ["rules alone" if one == "none" else one for one in done.versions]
+    who = "is tried as well" if len({*names}) == 1 else f"is tried against [bold]{names[1]}[/]"
+    console.print(f"[bold]{names[0]}[/] judges at present, and {who}.")
+    source = f"{done.scans:,} stored scans of {told.days:,} days"
+    _show_backtest(console, told, done.threshold, source, ("confirmed", "dismissed"))
+    if told.labelled is None:
+        console.print("Nobody has said yet which alerts are real.\n", style="dim")
+    elif told.labelled:
+        _caught(console, told, "confirmed")
+    _changes(console, told)
+    if done.degraded:
+        console.print(f"[yellow]Detectors that failed meanwhile: {', '.join(done.degraded)}.[/]")
+
+
+def _show_backtest(
+    console: Console,
+    told: Backtest,
+    threshold: float | None,
+    source: str,
+    known: tuple[str, ...] = ("labelled",),
+) -> None:
+    passed = "" if threshold is None else f" above [bold]{threshold:.1f}[/]"
+    console.print(f"On {source}, alerts{passed} would have been:\n", soft_wrap=True)
+    known = () if told.labelled is None else known
+    table = _table("", "alerts", "a day", "busiest", *known, *(["precision"] if known else []))
+    for name, side in (("at present", told.present), ("tried", told.tried)):
+        table.add_row(name, *_cells(side.alerts, known, side))
+    for name, cases in (("found besides", told.found), ("lost", told.lost)):
+        table.add_row(name, *_cells(cases, known))
+    console.print(table)
+
+
+def _caught(console: Console, told: Backtest, called: str) -> None:
+    total, caught = told.labelled or 0, [s.alerts.real or 0 for s in (told.present, told.tried)]
+    console.print(
+        f"Of {total:,} {called} items {caught[0]:,} are found at present "
+        f"({caught[0] / total:.1%}), {caught[1]:,} as tried ({caught[1] / total:.1%}).\n",
+        soft_wrap=True,
+    )
+
+
+def _changes(console: Console, told: Backtest) -> None:
     for by, counted in (("kind", told.by_kind), ("site", told.by_site)):
         console.print(_counted(by, counted))
         if len(counted) > _SHOWN:
@@ -155,16 +188,13 @@ def show_backtest(told: Backtest, threshold: float | None) -> None:
     console.print("No setting, artifact or stored verdict was touched.", style="dim")
 
 
-def _side(side: Side, told: Backtest) -> list[str]:
-    precision = f"{(side.real or 0) / len(side.alerts):.0%}" if len(side.alerts) else "-"
-    return [
-        f"{len(side.alerts):,}", f"{side.per_day:.1f}", f"{side.busiest:,}",
-        *_if(told, f"{side.real or 0:,}", precision),
-    ]  # fmt: skip
-
-
-def _if(told: Backtest, *cells: str) -> tuple[str, ...]:
-    return () if told.labelled is None else cells
+def _cells(cases: Cases, known: tuple[str, ...], side: Side | None = None) -> list[str]:
+    """Cells of a row: how many alerts, how often, and what is known of them."""
+    often = (f"{side.per_day:.1f}", f"{side.busiest:,}") if side else ("", "")
+    said = [f"{count or 0:,}" for count in (cases.real, cases.false)][: len(known)]
+    if known:
+        said.append("-" if cases.precision is None else f"{cases.precision:.0%}")
+    return [f"{len(cases):,}", *often, *said]
 
 
 def _counted(by: str, counted: pl.DataFrame) -> Table:

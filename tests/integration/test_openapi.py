@@ -18,7 +18,7 @@ from scantrail.wiring import DEMO, engine
 APP = app_in_memory(engine(Settings()))
 DOCUMENT = APP.openapi()
 #: What fits the description here may still mean nothing.
-BY_MEANING = "/api/(manager/upload|feedback)$"
+BY_MEANING = "/api/(manager/upload|feedback|monitoring/backtests)$"
 schema = schemathesis.openapi.from_dict(DOCUMENT)
 schema.app = APP
 # the other names of detection run the same function

@@ -1,7 +1,7 @@
 """What would another rule, threshold, weight or artifact have done with a log that is known?
 
 An alert is an item, raised by its first scan that alerts. Here are only tables in and tables out;
-`trying` judges a log both ways.
+`trying` judges a log both ways, `stored` what a service stored.
 """
 
 from __future__ import annotations
@@ -32,16 +32,34 @@ ALERTS: Final = pl.Schema(
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """One way of judging: its `alerts` (`ALERTS`), per day on average and on the busiest day.
+class Cases:
+    """Some `alerts` (`ALERTS`).
 
-    `real`: how many of the alerts are labelled items; None without labels.
+    `real`: how many are labelled items; `false`: how many are known to be false. None without
+    labels.
     """
 
     alerts: pl.DataFrame
+    real: int | None
+    false: int | None
+
+    def __len__(self) -> int:
+        return len(self.alerts)
+
+    @property
+    def precision(self) -> float | None:
+        """The share of real ones among those that are known; None where none is."""
+        known = (self.real or 0) + (self.false or 0)
+        return (self.real or 0) / known if known else None
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One way of judging: its `alerts`, per day on average and on the busiest day."""
+
+    alerts: Cases
     per_day: float
     busiest: int
-    real: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +70,25 @@ class Backtest:
         days: From the first scan's to the last scan's.
         present: As things are.
         tried: As they would be.
-        found: Alerts (`ALERTS`) that only the tried way raises.
+        found: Alerts that only the tried way raises.
         lost: Alerts that only the present way raises.
         by_kind: `kind`, `present`, `tried`, `found`, `lost`, most alerts first.
         by_site: The same by `site`.
         labelled: Labelled items; None without labels.
-        found_real: Labelled items among the found.
-        lost_real: Labelled items among the lost.
     """
 
     days: int
     present: Side
     tried: Side
-    found: pl.DataFrame
-    lost: pl.DataFrame
+    found: Cases
+    lost: Cases
     by_kind: pl.DataFrame
     by_site: pl.DataFrame
     labelled: int | None
-    found_real: int | None
-    lost_real: int | None
 
     def cases(self) -> pl.DataFrame:
         """All that would change: `change` ("found" or "lost"), then `ALERTS`."""
-        both = (("found", self.found), ("lost", self.lost))
+        both = (("found", self.found.alerts), ("lost", self.lost.alerts))
         return pl.concat(
             [part.select(pl.lit(name).alias("change"), pl.all()) for name, part in both]
         )
@@ -175,6 +189,7 @@ def backtest(
     tried: pl.DataFrame,
     threshold: float | None = None,
     labels: pl.DataFrame | None = None,
+    dismissed: pl.Series | None = None,
 ) -> Backtest:
     """Hold two ways of judging one log against each other.
 
@@ -182,10 +197,11 @@ def backtest(
         present: Verdicts beside what the log tells of each scan, as things are.
         tried: The same as they would be.
         threshold: Of the tried way; None: its verdicts' own `anomaly`.
-        labels: Anomalous scans, if they are known.
+        labels: Anomalous scans or items (`epc_code`), if they are known.
+        dismissed: EPC codes that are known to be normal, where not all that isn't labelled is.
 
     Raises:
-        InputError: The log has no scan, or none of its items is labelled.
+        InputError: The log has no scan, or none of its items is labelled though all should be.
     """
     days = days_of(present)
     before, after = alerts(present), alerts(tried, threshold)
@@ -193,31 +209,46 @@ def backtest(
         one.join(other, on="epc_code", how="anti", maintain_order="left", nulls_equal=True)
         for one, other in ((after, before), (before, after))
     )
-    real = None if labels is None else labels["epc_code"].unique()
-    labelled = _real(present.select("epc_code").unique(), real)
-    if labelled == 0:
+    said = None if labels is None else _Said(labels["epc_code"].unique(), dismissed)
+    labelled = None if said is None else _count(present["epc_code"].unique(), said.real)
+    if labelled == 0 and dismissed is None:
         raise InputError("no item of the log is labelled; are these labels of another log?")
     return Backtest(
         days=days,
-        present=_side(before, days, real),
-        tried=_side(after, days, real),
-        found=found,
-        lost=lost,
+        present=_side(before, days, said),
+        tried=_side(after, days, said),
+        found=_cases(found, said),
+        lost=_cases(lost, said),
         by_kind=_table("kind", before, after, found, lost),
         by_site=_table("site", before, after, found, lost),
         labelled=labelled,
-        found_real=_real(found, real),
-        lost_real=_real(lost, real),
     )
 
 
-def _side(raised: pl.DataFrame, days: int, real: pl.Series | None) -> Side:
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """Codes of which items are real, and of which are not; None: of all others."""
+
+    real: pl.Series
+    dismissed: pl.Series | None
+
+
+def _side(raised: pl.DataFrame, days: int, said: _Said | None) -> Side:
     busiest = max(raised["day"].value_counts()["count"].to_list(), default=0)
-    return Side(raised, len(raised) / days, busiest, _real(raised, real))
+    return Side(_cases(raised, said), len(raised) / days, busiest)
 
 
-def _real(items: pl.DataFrame, real: pl.Series | None) -> int | None:
-    return None if real is None else int(items["epc_code"].is_in(real.implode()).sum())
+def _cases(raised: pl.DataFrame, said: _Said | None) -> Cases:
+    if said is None:
+        return Cases(raised, None, None)
+    real = _count(raised["epc_code"], said.real)
+    if said.dismissed is None:
+        return Cases(raised, real, len(raised) - real)
+    return Cases(raised, real, _count(raised["epc_code"], said.dismissed))
+
+
+def _count(codes: pl.Series, among: pl.Series) -> int:
+    return int(codes.is_in(among.implode()).sum())
 
 
 def _table(by: str, *parts: pl.DataFrame) -> pl.DataFrame:

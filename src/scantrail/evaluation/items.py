@@ -147,7 +147,8 @@ def beside(verdicts: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
             f"the {len(verdicts):,} verdicts are not of this log, which has {len(events):,} "
             "readable events; name the log that detect judged, whole and in the same order"
         )
-    return verdicts.hstack(events.select(SEEN))
+    # columns in pieces that differ make Polars 2.1 panic once rows of them are filtered
+    return verdicts.hstack(events.select(SEEN)).rechunk()
 
 
 def _judged(scans: pl.DataFrame, judges: tuple[str, ...]) -> Judged:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -14,8 +14,10 @@ from scantrail import wiring
 from scantrail.detectors.catalog import PROFILES
 from scantrail.errors import InputError, SettingsError
 from scantrail.evaluation.items import beside
-from scantrail.settings import PREFIX, Settings, read_settings
+from scantrail.settings import PREFIX, Settings, changed, read_settings
 from scantrail.vocabulary.events import Events
+
+_LEARNED: Final = ("lstm", "svm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,32 +50,42 @@ class Change:
         }
         return read_settings({**os.environ, **named}, **given)
 
-    def on(self, engine: wiring.Engine) -> wiring.Engine:
-        """An engine with these weights, without these rules and detectors.
+    def check(self) -> None:
+        """Refuse what no engine could do.
 
         Raises:
-            SettingsError: A weight or a name can't be.
+            SettingsError: There is no such rule or detector, or a weight can't be.
         """
-        known = {"rules", "lstm", "svm", *(rule.kind.value for rule in PROFILES["default"])}
+        known = {"rules", *_LEARNED, *(rule.kind.value for rule in PROFILES["default"])}
         for name in sorted(self.without - known):
             raise SettingsError(
                 f"there is no rule or detector {name!r} to switch off; there are "
                 f"{', '.join(sorted(known))}"
             )
-        changed = replace(engine, without=self.without)
+        for name, weight in self.weights.items():
+            if name not in _LEARNED or not 0 < weight < float("inf"):
+                raise SettingsError(
+                    f"{name!r} can't have the weight {weight:g}; give {' or '.join(_LEARNED)} a "
+                    "number above 0"
+                )
+
+    def on(self, engine: wiring.Engine) -> wiring.Engine:
+        """An engine with these settings and weights, without these rules and detectors.
+
+        Raises:
+            SettingsError: A setting, a weight or a name can't be.
+        """
+        self.check()
+        # again, as an artifact brings an alert score of its own
+        settings = changed(engine.settings, self.settings)
+        engine = replace(engine, settings=settings, without=self.without)
         if not self.weights:
-            return changed
+            return engine
         if engine.artifact is None:
             raise SettingsError("weights need learned detectors; name an artifact")
         combination = engine.artifact.combination
-        for name, weight in self.weights.items():
-            if name not in combination.weights or not 0 < weight < float("inf"):
-                raise SettingsError(
-                    f"{name!r} can't have the weight {weight:g}; give "
-                    f"{' or '.join(combination.weights)} a number above 0"
-                )
         weighed = replace(combination, weights={**combination.weights, **self.weights})
-        return replace(changed, artifact=replace(engine.artifact, combination=weighed))
+        return replace(engine, artifact=replace(engine.artifact, combination=weighed))
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,7 @@ class Job(BaseModel):
     )  # fmt: skip
 
     id: int
-    kind: Literal["retrain", "update-svm", "gate", "monitor"]
+    kind: Literal["retrain", "update-svm", "gate", "monitor", "backtest"]
     state: Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
     dataset: str | None = None
     seed: int | None = None

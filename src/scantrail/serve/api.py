@@ -31,6 +31,7 @@ from scantrail.serve.admin_models import add_models
 from scantrail.serve.admin_trials import add_trials
 from scantrail.serve.alerts import add_alerts, add_review_of_alerts
 from scantrail.serve.auth import needs
+from scantrail.serve.backtesting import add_backtesting, add_backtests
 from scantrail.serve.bodies import Bodies
 from scantrail.serve.caretaker import Caretaker
 from scantrail.serve.desk import Busy
@@ -122,11 +123,13 @@ def _add_endpoints(app: FastAPI, service: Service, gate: Gate) -> None:
         (Scope.READ, add_reports),
         (Scope.READ, add_manager),
         (Scope.READ, add_monitoring),
+        (Scope.READ, add_backtests),
         (Scope.READ, add_alerts),
         (Scope.READ, add_feedback),
         (Scope.REVIEW, add_review),
         (Scope.REVIEW, add_review_of_alerts),
         (Scope.REVIEW, add_monitoring_acts),
+        (Scope.REVIEW, add_backtesting),
         (Scope.ADMIN, partial(add_keys, gate=gate)),
         (Scope.ADMIN, add_models),
         (Scope.ADMIN, add_gate),

@@ -14,19 +14,22 @@ from scantrail.stores.database import Database
 from scantrail.stores.tables import JOBS
 from scantrail.vocabulary.times import utc
 
-Kind = Literal["retrain", "update-svm", "gate", "monitor"]
+Kind = Literal["retrain", "update-svm", "gate", "monitor", "backtest"]
 #: What may not be done at the same time is in one lane.
 _LANES: Final[dict[Kind, str]] = {
     "retrain": "models",
     "update-svm": "models",
     "gate": "models",
     "monitor": "monitoring",
+    "backtest": "backtests",
 }
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 #: What to do where nobody works in the background.
 NO_WORKER: Final = (
     "start one with 'scantrail worker', or let the service start one: SCANTRAIL_WORKER=child"
 )
+#: What a job is told by; its result may be long, and is read apart.
+_TOLD: Final = [column for column in JOBS.c if column.name not in {"active", "result"}]
 _SILENT: Final = 30_000_000  # microseconds without a sign of life: the job's process is gone
 
 
@@ -83,32 +86,39 @@ class Jobs:
                 added = connection.execute(sa.insert(JOBS), values)
                 assert added.inserted_primary_key is not None
                 return _of(connection.execute(
-                    sa.select(JOBS).where(JOBS.c.id == added.inserted_primary_key[0])
+                    sa.select(*_TOLD).where(JOBS.c.id == added.inserted_primary_key[0])
                 ).one())  # fmt: skip
+        busy = self.get(other)
         raise ConflictError(
-            f"job {other} ({kind}) is {self.get(other).state}, and one at a time may; wait for it, "
-            "or cancel it"
+            f"job {other} ({busy.kind}) is {busy.state}, and one at a time may; wait for it, or "
+            "cancel it"
         )
 
-    def get(self, job: int, kind: Kind | None = None) -> Job:
-        """A job, of a kind if one is named.
+    def get(self, job: int, *kinds: Kind) -> Job:
+        """A job, of one of these kinds if any are named.
 
         Raises:
             NotFoundError: There is none of that number.
         """
-        found = self._read(sa.select(JOBS).where(JOBS.c.id == job))
-        if not found or kind not in (None, found[0].kind):
+        found = self._read(sa.select(*_TOLD).where(JOBS.c.id == job))
+        if not found or (kinds and found[0].kind not in kinds):
             raise NotFoundError(f"there is no job {job}; GET /api/admin/ml/jobs lists all")
         return found[0]
 
+    def result(self, job: int) -> Any:
+        """What came of a job, where that is more than a message; None as long as there is none."""
+        with self._database.reading() as connection:
+            text = connection.execute(sa.select(JOBS.c.result).where(JOBS.c.id == job)).scalar()
+        return None if text is None else msgspec.json.decode(text)
+
     def all(self, most: int, kind: Kind | None = None) -> list[Job]:
         """The newest jobs, of a kind or all, the newest first."""
-        asked = sa.select(JOBS).order_by(JOBS.c.id.desc()).limit(most)
+        asked = sa.select(*_TOLD).order_by(JOBS.c.id.desc()).limit(most)
         return self._read(asked if kind is None else asked.where(JOBS.c.kind == kind))
 
     def queued(self) -> list[Job]:
         """Jobs that wait, the oldest first."""
-        return self._read(sa.select(JOBS).where(JOBS.c.state == "queued").order_by(JOBS.c.id))
+        return self._read(sa.select(*_TOLD).where(JOBS.c.state == "queued").order_by(JOBS.c.id))
 
     def keep_queued(self) -> None:
         """Give a sign of life for all that wait: a worker is there, and comes to them in time."""
@@ -145,7 +155,7 @@ class Jobs:
         Args:
             job: Its number.
             state: What became of it.
-            told: `version` of the artifact that it made, `message` for people.
+            told: `version` of the artifact that it made, `message` for people, `result` (JSON).
         """
         done = {"progress": 1.0, "stage": "done"} if state == "done" else {}
         values = {"state": state, "active": None, "ended_at": _now(), **done, **told}
@@ -170,7 +180,7 @@ class Jobs:
         """End jobs whose process is gone: they are interrupted. Returns their numbers."""
         buried = []
         silent = JOBS.c.active.is_not(None) & (JOBS.c.seen_at < _now() - _SILENT)
-        for job in self._read(sa.select(JOBS).where(silent)):
+        for job in self._read(sa.select(*_TOLD).where(silent)):
             message = f"its process gave no sign of life since {utc(job.seen_at)}; start it again"
             if job.state == "queued":
                 message = f"no worker was there for it since {utc(job.seen_at)}; {NO_WORKER}"
@@ -192,7 +202,6 @@ class Jobs:
 def _of(row: sa.Row[tuple[Any, ...]]) -> Job:
     values = dict(row._mapping)  # noqa: SLF001 - its public name
     asked = msgspec.json.decode(values.pop("asked"))
-    del values["active"]
     return Job(asked=asked, **values)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 import sqlalchemy as sa
 
 #: The newest migration.
-VERSION: Final = "0001"
+VERSION: Final = "0002"
 
 METADATA: Final = sa.MetaData(
     naming_convention={
@@ -314,6 +314,7 @@ JOBS: Final = sa.Table(
     sa.Column("version", sa.Text),  # of the artifact that it made
     sa.Column("message", sa.Text),
     sa.Column("cancelled", sa.Boolean, nullable=False),  # somebody asked for it
+    sa.Column("result", sa.Text),  # JSON, where a message is too little
 )
 
 #: Who may call. Of a key only a hash is kept.

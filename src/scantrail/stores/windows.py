@@ -109,6 +109,12 @@ class Windows:
                 found += [(at, _text(one.get("file_id"))) for one in mine]
         return pl.DataFrame(found, _REJECTED, orient="row")
 
+    def scanned(self, span: Span) -> list[str]:
+        """Items of journeys with scans made in a stretch, by code, so that lots are together."""
+        asked = sa.select(SCANS.c.item).distinct().where(_within(span, "scan"), ~SCANS.c.apart)
+        with self._database.reading() as connection:
+            return list(connection.execute(asked.order_by(SCANS.c.item)).scalars())
+
     def items(self, span: Span, clock: Clock) -> Iterator[tuple[str, str, bool]]:
         """Each item with scans in a stretch: the item, its EPC, and whether any is suspect."""
         suspect = sa.func.max(sa.cast(VERDICTS.c.anomaly, sa.Integer))

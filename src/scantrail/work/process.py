@@ -25,13 +25,13 @@ from scantrail.errors import ScantrailError, StoreError
 from scantrail.logs import configure
 from scantrail.settings import Settings
 from scantrail.stores.jobs import Job, Jobs, Kind
-from scantrail.work import monitor
+from scantrail.work import backtesting, monitor
 
 _log = logging.getLogger(__name__)
 
 #: Told of a stage, and which share of all is done.
 Progress = Callable[[str, float], None]
-#: Does a job; gives what is to be told of it (`version`, `message`).
+#: Does a job; gives what is to be told of it (`version`, `message`, `result`).
 Run = Callable[[Settings, wiring.Stores, Job, Progress], dict[str, str | None]]
 KINDS: Final[Mapping[Kind, Run]] = MappingProxyType(
     {
@@ -39,6 +39,7 @@ KINDS: Final[Mapping[Kind, Run]] = MappingProxyType(
         "update-svm": retraining.update,
         "gate": retraining.gate,
         "monitor": monitor.run_job,
+        "backtest": backtesting.run_job,
     }
 )
 _STOPPED: Final = "it was stopped"

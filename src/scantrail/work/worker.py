@@ -27,7 +27,7 @@ from scantrail.work.queue import queue, taker
 _log = logging.getLogger(__name__)
 
 _NICE: Final = 10  # scoring comes first
-_THREADS: Final = 4  # a job of each kind, deliveries, and the look around
+_THREADS: Final = 5  # a job of each kind, deliveries, and the look around
 _LONGEST_WAIT: Final = 1.0  # seconds until a message is seen
 _PULSE_SECONDS: Final = 5.0
 _EXPECTED: Final = ("done", "cancelled")

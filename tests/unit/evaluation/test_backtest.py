@@ -81,10 +81,10 @@ def test_found_and_lost_cases_are_told_by_kind_and_site(log, code):
     tried = present.with_columns(finalConfidence=pl.Series([90.0, 10.0, 80.0, 10.0]))
     told = backtest(present, tried, 70.0, labels)
     assert (told.days, len(told.present.alerts), told.present.per_day) == (2, 2, 1.0)
-    assert told.found["epc_code"].to_list() == [code(1, 3)]
-    assert told.lost["epc_code"].to_list() == [code(1, 2)]
-    assert (told.labelled, told.present.real, told.tried.real) == (2, 1, 2)
-    assert (told.found_real, told.lost_real) == (1, 0)
+    assert told.found.alerts["epc_code"].to_list() == [code(1, 3)]
+    assert told.lost.alerts["epc_code"].to_list() == [code(1, 2)]
+    assert (told.labelled, told.present.alerts.real, told.tried.alerts.real) == (2, 1, 2)
+    assert (told.found.real, told.lost.real, told.lost.false) == (1, 0, 1)
     assert (told.present.busiest, told.tried.busiest) == (2, 1)
     assert told.by_site.rows() == [("Birch Hub", 2, 2, 1, 1)]
     assert told.by_kind.rows() == [("model", 2, 1, 0, 1), ("no kind", 0, 1, 1, 0)]
@@ -93,7 +93,7 @@ def test_found_and_lost_cases_are_told_by_kind_and_site(log, code):
 def test_without_labels_nothing_is_called_real(scans, code):
     table = scans({code(1, 1): [(0, 90.0, None)]})
     told = backtest(table, table)
-    assert (told.labelled, told.present.real, told.found_real) == (None, None, None)
+    assert (told.labelled, told.present.alerts.real, told.found.real) == (None, None, None)
     assert (len(told.found), len(told.lost)) == (0, 0)
 
 

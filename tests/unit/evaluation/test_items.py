@@ -5,6 +5,7 @@ import pytest
 
 from scantrail.errors import InputError
 from scantrail.evaluation import judged
+from scantrail.evaluation.items import beside
 
 
 def test_an_item_has_its_highest_score_its_label_and_its_scans(given, code):
@@ -71,3 +72,12 @@ def test_some_items_stand_alone(given, code):
         few.check()
     with pytest.raises(InputError, match="1 of the 1 items are labelled, so false alerts can't be"):
         seen.only(pl.Series([code(1, 1)])).check()
+
+
+def test_rows_of_what_was_put_side_by_side_can_be_filtered(log, code):
+    verdicts, _, events = log({code(1, n): [(n, 90.0, None)] for n in range(1, 6)})
+    pieces = pl.concat([verdicts.head(2), verdicts.tail(3)], rechunk=False)
+    table = beside(pieces, events)
+    assert set(table.n_chunks("all")) == {1}
+    later = table.filter(pl.col("location_id") > 0)
+    assert later.select(pl.format("location {}", "location_id")).height == 5

@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+import msgspec
 import pytest
 
 from scantrail import wiring
@@ -89,3 +92,12 @@ def test_a_log_without_a_readable_scan_is_refused(tmp_path):
     log.write_text("epc_code,event_time,location_id\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"log\.csv has no readable scan; nothing can be tried"):
         History.read(log, Settings())
+
+
+def test_a_setting_wins_over_the_alert_score_that_an_artifact_brings(engine):
+    about = {**engine.artifact.card.about, "alert_score": 66.0}
+    card = msgspec.structs.replace(engine.artifact.card, about=about)
+    bringing = engine.with_artifact(replace(engine.artifact, card=card))
+    assert bringing.settings.ensemble.alert_score == 66.0
+    changed = Change({"ensemble.alert_score": "70"}).on(bringing)
+    assert changed.settings.ensemble.alert_score == 70.0

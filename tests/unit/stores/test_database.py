@@ -9,6 +9,7 @@ from alembic.migration import MigrationContext
 
 from scantrail.errors import StoreError
 from scantrail.stores.database import Database, rows
+from scantrail.stores.jobs import Jobs
 from scantrail.stores.tables import API_KEYS, METADATA, VERSION
 
 KEY = ("k1", "a key", b"\0" * 32, "read", 1, None, None, None, None)
@@ -36,6 +37,19 @@ def test_the_newest_migration_is_the_one_that_the_code_expects(database):
     with database.reading() as connection:
         context = MigrationContext.configure(connection)
         assert context.get_current_revision() == VERSION
+
+
+def test_what_an_older_version_kept_is_there_after_it_was_brought_to_this_one(database_url):
+    opened = Database(database_url)
+    job = Jobs(opened).add("monitor", {}, "kim")
+    with opened.writing() as connection:
+        connection.exec_driver_sql("ALTER TABLE jobs DROP COLUMN result")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+    opened.close()
+    again = Database(database_url)
+    assert Jobs(again).get(job.id) == job
+    assert Jobs(again).result(job.id) is None
+    again.close()
 
 
 def test_opening_it_again_keeps_everything(database_url):
