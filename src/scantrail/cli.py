@@ -12,7 +12,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 from rich.markup import escape
 
-from scantrail import cli_backtest, cli_dataset, cli_evaluation, cli_tune
+from scantrail import cli_backtest, cli_dataset, cli_evaluation, cli_jobs, cli_tune
 from scantrail.cli_alerts import alerts_app
 from scantrail.cli_feedback import feedback_app
 from scantrail.cli_keys import audit, keys_app
@@ -45,6 +45,8 @@ app.add_typer(sites_app, name="sites")
 app.add_typer(keys_app, name="keys")
 app.command("audit")(audit)
 app.add_typer(models_app, name="models")
+for each in (cli_jobs.retrain, cli_jobs.jobs, cli_jobs.job, cli_jobs.cancel):
+    models_app.command()(each)
 app.add_typer(trials_app, name="trial")
 app.add_typer(cli_evaluation.app)
 app.add_typer(cli_backtest.app)

@@ -13,12 +13,12 @@ from scantrail.registry import NONE
 from scantrail.serve import answers_of_models as answers
 from scantrail.serve.auth import caller_of
 from scantrail.serve.document import REFUSALS, told
-from scantrail.serve.jobs import JobDesk
 from scantrail.serve.memory import resident
 from scantrail.serve.models import Models
 from scantrail.serve.service import Service
 from scantrail.serve.views_of_models import deployment, job_view, model, moment
 from scantrail.wiring import Stores
+from scantrail.work.orders import JobDesk
 
 _PREFIX: Final = "/api/admin/ml"
 _NO_REASON: Final = answers.Reason(reason="")

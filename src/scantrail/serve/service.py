@@ -25,7 +25,6 @@ from scantrail.serve.account import Account, account
 from scantrail.serve.desk import Busy, Desk
 from scantrail.serve.detection import answer
 from scantrail.serve.dismissing import Marker
-from scantrail.serve.jobs import JobDesk
 from scantrail.serve.memory import Memory
 from scantrail.serve.metrics import Metrics
 from scantrail.serve.models import Models
@@ -36,6 +35,7 @@ from scantrail.vocabulary.events import EVENTS, Events
 from scantrail.vocabulary.findings import Report
 from scantrail.vocabulary.protocols import Detector, Journeys
 from scantrail.wiring import Engine, Stores
+from scantrail.work.orders import JobDesk
 
 D = TypeVar("D", bound=Detector)
 T = TypeVar("T")

@@ -102,7 +102,10 @@ class Jobs:
         """
         found = self._read(sa.select(*_TOLD).where(JOBS.c.id == job))
         if not found or (kinds and found[0].kind not in kinds):
-            raise NotFoundError(f"there is no job {job}; GET /api/admin/ml/jobs lists all")
+            raise NotFoundError(
+                f"there is no job {job}; 'scantrail models jobs' or GET /api/admin/ml/jobs lists "
+                "all"
+            )
         return found[0]
 
     def result(self, job: int) -> Any:
