@@ -189,6 +189,51 @@ def at(
     summary_of_models.show_moment(moment, deployed, stores.reports.judged_at(microseconds))
 
 
+@models_app.command()
+def export(
+    versions: Annotated[
+        list[str] | None,
+        typer.Argument(help="Registered versions, or folders of artifacts. Default: all versions."),
+    ] = None,
+    to: Annotated[
+        str,
+        typer.Option(
+            envvar="MLFLOW_TRACKING_URI", help="Of MLflow's tracking: http://…, or sqlite:///FILE."
+        ),
+    ] = "sqlite:///mlflow.db",
+    experiment: Annotated[str, typer.Option(help="Made, if it is not there.")] = "scantrail",
+) -> None:
+    r"""Tell MLflow of versions: parameters, metrics, the gate, the dataset, the files.
+
+    Told twice, nothing doubles; a gate that was passed since is added. Needs the extra
+    [bold]mlflow[/]: pip install 'scantrail\[mlflow]'.
+
+    [bold]Example:[/] scantrail models export 8bb2db7e7584 --to http://mlflow:5000
+    """
+    from scantrail import wiring
+    from scantrail.gate import told_of
+    from scantrail.tracking import Tracker
+
+    registry = wiring.registry(read_settings())
+    named = versions or registry.versions()
+    if not named:
+        raise InputError(
+            f"no version is registered in {registry.folder}; 'scantrail models add FOLDER' "
+            "registers one, or name an artifact's folder"
+        )
+    for name in named:
+        if not Path(name).is_dir():
+            registry.check(name)
+    tracker = Tracker(to, experiment)
+    said = {"exported": "is told", "gate": "was told before; its gate is added",
+            "there": "was told before; nothing is new"}  # fmt: skip
+    for name in named:
+        folder = Path(name) if Path(name).is_dir() else registry.folder / name
+        told = told_of(registry.folder, wiring.version_of(folder))
+        version, became = tracker.tell(folder, told)
+        typer.echo(f"{version} {said[became]}")
+
+
 def _settings(sites: Path | None) -> tuple[Settings, Stores]:
     from scantrail import wiring
 

@@ -53,6 +53,10 @@ class MonitoringError(ScantrailError):
     """Nothing can be compared, or what was stored of earlier days can't be used."""
 
 
+class ExportError(ScantrailError):
+    """What was made can't be told to another system."""
+
+
 class ConflictError(ScantrailError):
     """What was asked can't be done as things stand: another came first, or something forbids it."""
 

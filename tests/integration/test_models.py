@@ -380,3 +380,21 @@ def test_a_database_in_memory_is_no_place_for_jobs(call):
     answer = call(app_in_memory(wiring.engine(read_settings({}))))("POST", f"{ADMIN}/retrain")
     assert answer.status_code == 409
     assert "which can't see a database in memory" in json.loads(answer.text)["detail"]
+
+
+@pytest.mark.slow
+def test_versions_are_told_to_mlflow_by_command(run, registry, another, tmp_path, monkeypatch):
+    pytest.importorskip("mlflow", reason="needs the extra: pip install 'scantrail[mlflow]'")
+    monkeypatch.setenv("SCANTRAIL_DATABASE_URL", f"sqlite:///{tmp_path / 'x.sqlite'}")
+    to = ["--to", f"sqlite:///{tmp_path / 'mlflow.db'}"]
+    code, _, error = run("models", "export", *to)
+    assert (code, error.startswith("error: no version is registered in ")) == (1, True)
+    version = registry.add(another)
+    assert run("models", "export", *to) == (0, f"{version} is told\n", "")
+    assert run("models", "export", *to)[1] == f"{version} was told before; nothing is new\n"
+    assert run("models", "export", wiring.DEMO_ARTIFACT, *to)[1] == f"{DEMO} is told\n"
+    code, _, error = run("models", "export", "nope", *to)
+    assert (code, error.startswith("error: no version 'nope' is registered; there are: ")) == (
+        1,
+        True,
+    )
