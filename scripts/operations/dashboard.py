@@ -24,6 +24,7 @@ class Panel(NamedTuple):
     unit: str
     queries: dict[str, str]
     kind: str = "timeseries"
+    least: int | None = 0  #: where its axis begins
 
 
 def _rate(metric: str, labels: str = "", by: str = "") -> str:
@@ -35,6 +36,10 @@ def _rate(metric: str, labels: str = "", by: str = "") -> str:
 
 def _now(metric: str, labels: str = "") -> str:
     return f"{metric}{_OF}{', ' + labels if labels else ''}}}"
+
+
+def _since(metric: str) -> str:
+    return f"time() - max ({_now(metric)})"
 
 
 def _quantile(share: float, metric: str, labels: str = "", by: str = "") -> str:
@@ -90,6 +95,24 @@ ROWS: Final[dict[str, list[Panel]]] = {
               {"{{version}} serving={{serving}}": _now("scantrail_model_info"),
                "fault": _now("scantrail_model_fault")}),
     ],
+    "Work beside it": [
+        Panel("Since a worker was seen", "Workers give a sign of life every 5 seconds.", "s",
+              {"worker": _since("scantrail_worker_seen_timestamp_seconds")}),
+        Panel("Since monitoring looked", "It looks once after each midnight.", "s",
+              {"monitoring": _since("scantrail_monitoring_looked_timestamp_seconds")}),
+        Panel("Notices", "Notices of alerts that wait for the webhook, or were given up.", "short",
+              {"{{state}}": f"max by (state) ({_now('scantrail_alerts_notices')})"}),
+        Panel("Trial: alerted on", "Share of items alerted on, by arm.", "percentunit",
+              {"{{arm}}": f"max by (arm) ({_now('scantrail_trial_alert_rate')})"}),
+        Panel("Trial: judged, and agreed on", "Share of scans that the shadow judged, or of items "
+              "that the challenger judges; share of items on which both agree.", "percentunit",
+              {"judged": f"max ({_now('scantrail_trial_judged')})",
+               "agreed": f"max ({_now('scantrail_trial_agreement')})"}),
+        Panel("Trial: runs, differs", "1 by its kind while a trial runs; whether the challenger "
+              "surely alerts, or is confirmed, more often (1) or less often (-1).", "short",
+              {"{{mode}}": f"max by (mode) ({_now('scantrail_trial_running')})",
+               "{{of}} differ": f"max by (of) ({_now('scantrail_trial_difference')})"}, least=None),
+    ],
     "What fails": [
         Panel("Degraded answers", "Answers per second that lack a detector.", "cps",
               {"{{detector}}": _rate("scantrail_degraded_answers_total", by="detector")}),
@@ -116,6 +139,11 @@ ROWS: Final[dict[str, list[Panel]]] = {
 }  # fmt: skip
 
 
+def _axis(panel: Panel) -> dict[str, Any]:
+    least = {} if panel.least is None else {"min": panel.least}
+    return {"unit": panel.unit, **least}
+
+
 def _panel(number: int, panel: Panel, x: int, y: int) -> dict[str, Any]:
     targets = [
         {"refId": chr(ord("A") + at), "datasource": _SOURCE, "expr": query, "legendFormat": name}
@@ -128,7 +156,7 @@ def _panel(number: int, panel: Panel, x: int, y: int) -> dict[str, Any]:
         "description": panel.about,
         "datasource": _SOURCE,
         "gridPos": {"x": x, "y": y, "w": _WIDTH, "h": _HEIGHT},
-        "fieldConfig": {"defaults": {"unit": panel.unit, "min": 0}, "overrides": []},
+        "fieldConfig": {"defaults": _axis(panel), "overrides": []},
         "options": {
             "legend": {"displayMode": "list", "placement": "bottom"},
             "tooltip": {"mode": "multi", "sort": "desc"},

@@ -230,6 +230,11 @@ WELL = {
     'scantrail_verdicts_total|kind="jump", suspect="true"': "0+10x{n}",
     "scantrail_rejected_records_total": "0+60x{n}",
     'scantrail_jobs|state="failed"': "1x{n}",
+    "scantrail_workers": "1x{n}",
+    'scantrail_alerts_notices|state="waiting"': "0x{n}",
+    'scantrail_alerts_notices|state="dead"': "0x{n}",
+    'scantrail_trial_difference|of="alerts"': "0x{n}",
+    'scantrail_trial_difference|of="precision"': "0x{n}",
 }
 #: What happens, what that changes, after how many minutes we look, and who is called then.
 CASES = {
@@ -259,6 +264,12 @@ CASES = {
     ),
     "a file can't be read": ({"rejected": "0+1000x{n}"}, 60, ["Rejects"]),
     "somebody guesses keys": ({'reason="key"': "0+600x{n}"}, 30, ["KeysRefused"]),
+    "no worker is there": ({"scantrail_workers": "1 0x{n}"}, 20, ["NoWorker"]),
+    "a worker is started anew": ({"scantrail_workers": "1 0 0 1x{n}"}, 20, []),
+    "the webhook is gone": ({'state="waiting"': "0x10 2x{n}"}, 60, ["NoticesWait"]),
+    "notices are given up": ({'state="dead"': "0x10 2x{n}"}, 20, ["NoticesGivenUp"]),
+    "the challenger alerts more often": ({'of="alerts"': "0x10 1x{n}"}, 30, ["TrialDiffers"]),
+    "its alerts are confirmed less often": ({'of="precision"': "0x10 -1x{n}"}, 30, ["TrialDiffers"]),
     "a retraining fails": ({"jobs": "1x20 2x{n}"}, 40, ["JobFailed"]),
 }  # fmt: skip
 

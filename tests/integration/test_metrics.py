@@ -2,6 +2,8 @@
 
 import json
 import logging
+import math
+import time
 
 import pytest
 from prometheus_client import Gauge
@@ -164,8 +166,16 @@ def test_the_cache_the_models_and_the_process_are_told(send, measured, demo):
     assert measured("scantrail_alerts", phase="open") == 0
     assert measured("scantrail_alerts_notices", state="dead") == 0
     assert measured("scantrail_workers") == 0
+    assert math.isnan(measured("scantrail_worker_seen_timestamp_seconds"))
+    assert math.isnan(measured("scantrail_monitoring_looked_timestamp_seconds"))
     assert measured("process_resident_memory_bytes") > 2**20
     assert measured("scantrail_requests_in_progress") == 1  # this one
+
+
+def test_when_a_worker_was_seen_is_told(measured, app):
+    app.state.gate._stores.workers.begin()
+    assert measured("scantrail_workers") == 1
+    assert abs(measured("scantrail_worker_seen_timestamp_seconds") - time.time()) < 60
 
 
 def test_without_cache_there_are_no_lookups(call):

@@ -1,6 +1,7 @@
 """Trials in the running service: who judges what, what is told of it, and how they end."""
 
 import json
+import math
 import time
 from dataclasses import replace
 from itertools import count
@@ -90,6 +91,33 @@ def test_a_share_of_the_items_is_judged_by_the_challenger(make, new):
     assert read["arms"]["champion"]["scans"] + read["arms"]["challenger"]["scans"] == 30
     assert (read["outcome"], read["split"]["crossed"]) == ("cannot tell yet", 0)
     assert read["todo"] == "wait: people decide when it ends"
+
+
+def test_a_trial_is_told_to_prometheus_as_it_was_last_read(make, new, monkeypatch):
+    trying, send = make()
+
+    def told(name):
+        [line] = [one for one in send("GET", "/metrics").text.splitlines() if one.startswith(name)]
+        return float(line.split()[-1])
+
+    assert told('scantrail_trial_running{mode="ab"}') == 0
+    start(send, new, share=0.5)
+    assert told('scantrail_trial_running{mode="ab"}') == 1
+    assert math.isnan(told("scantrail_trial_judged"))
+    send("POST", DETECT, json=scans(codes(30)))
+    trying.read()
+    judged = told("scantrail_trial_judged")
+    assert 0.1 < judged < 0.9
+    assert told('scantrail_trial_alert_rate{arm="challenger"}') == 0
+    assert told('scantrail_trial_difference{of="alerts"}') == 0
+    monkeypatch.setattr(trying, "_read_again", math.inf)  # reading takes very long
+    send("POST", DETECT, json=scans(codes(60, 31)))
+    trying.read()
+    assert told("scantrail_trial_judged") == judged
+    send("POST", f"{TRIALS}/1/stop")
+    trying.read()
+    assert trying.reading is None
+    assert told('scantrail_trial_running{mode="ab"}') == 0
 
 
 def test_versions_never_mix(make, new):

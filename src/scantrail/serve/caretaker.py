@@ -50,6 +50,7 @@ class Caretaker:
             known = {"happened": f"trial_{moved.action}", "trial": moved.trial}
             _log.warning("trial %d: %s, %s", moved.trial, moved.action, moved.reason, extra=known)
             self.trying.look()
+        self.trying.read()
 
     def tend_promotion(self) -> None:
         """Look once how the newest promotion does."""

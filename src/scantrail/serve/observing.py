@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Final, get_args
 
@@ -13,6 +14,7 @@ from prometheus_client.registry import Collector
 from scantrail.breaker import State
 from scantrail.errors import StoreError
 from scantrail.monitoring.signals import Check
+from scantrail.serve.observing_trials import trial_metrics
 from scantrail.serve.service import Service
 from scantrail.stores.jobs import State as JobState
 
@@ -126,6 +128,8 @@ class Now(Collector):
         yield jobs
         if counts is not None:
             yield from self._monitoring()
+            trying = self._service.trying
+            yield from trial_metrics(trying.trialing.trials.running(), trying.reading)
 
     def _monitoring(self) -> Iterator[Metric]:
         stores = self._service.stores
@@ -149,6 +153,13 @@ class Now(Collector):
             "scantrail_workers", "Processes that work in the background.",
             len(stores.workers.there()),
         )  # fmt: skip
+        for name, about, at in (
+            ("scantrail_worker_seen_timestamp_seconds", "A worker's last sign of life.",
+             stores.workers.last_seen()),
+            ("scantrail_monitoring_looked_timestamp_seconds", "When monitoring looked last.",
+             stores.evaluations.last_made()),
+        ):  # fmt: skip
+            yield GaugeMetricFamily(name, about, math.nan if at is None else at / 1e6)
 
 
 def _asked(service: Service) -> Iterator[tuple[str, str]]:

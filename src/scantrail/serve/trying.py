@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -22,7 +23,7 @@ from scantrail.serve.shadow import Handed, ShadowLane
 from scantrail.serve.watching import Watcher
 from scantrail.shadowing import Order
 from scantrail.stores.trials import Moved
-from scantrail.trialing import Trialing
+from scantrail.trialing import Reading, Trialing
 from scantrail.trials.assignment import Assignment
 from scantrail.trials.mixing import mixed
 from scantrail.trials.plan import Mode
@@ -32,6 +33,7 @@ from scantrail.wiring import Engine, remembering
 
 _log = logging.getLogger(__name__)
 
+_RARELY: Final = 20  # times as long as a reading took, until the next
 _IN_MEMORY: Final = (
     "the shadow is a process of its own, which can't see a database in memory; set "
     "SCANTRAIL_DATABASE_URL to a file or a server"
@@ -69,6 +71,8 @@ class Trying:
         self._lane: ShadowLane | None = None
         self._failures = 0
         self._fault: str | None = None
+        self.reading: Reading | None = None  #: of the running trial, as it was last read
+        self._read_again = 0.0  # when, by the monotonic clock
         self._watcher = Watcher("what is tried", self.look, LOOK_SECONDS)
 
     @property
@@ -145,6 +149,15 @@ class Trying:
             elif last != self._seen:
                 self._follow(last)
                 self._seen = last
+
+    def read(self) -> None:
+        """Read what the running trial has taught, unless that took long a short while ago."""
+        running, now = self.trialing.trials.running(), time.monotonic()
+        if running is None:
+            self.reading, self._read_again = None, 0.0
+        elif now >= self._read_again:
+            self.reading = self.trialing.read(running.trial)
+            self._read_again = now + _RARELY * (time.monotonic() - now)
 
     def _challenged(
         self, split: _Split, report: Report, journeys: Journeys, drawn: pl.Series, ask: Ask

@@ -54,6 +54,11 @@ class Evaluations:
         """Keep it in a database."""
         self._database = database
 
+    def last_made(self) -> int | None:
+        """When something was evaluated last, microseconds since 1970, UTC; None if never."""
+        with self._database.reading() as connection:
+            return connection.execute(sa.select(sa.func.max(EVALUATIONS.c.made_at))).scalar()
+
     def baseline(self, version: str | None = None) -> StoredBaseline | None:
         """The newest baseline, of a version or of any."""
         asked = sa.select(BASELINES).order_by(BASELINES.c.id.desc()).limit(1)

@@ -58,6 +58,11 @@ class Workers:
             asked = sa.select(WORKERS).where(works).order_by(WORKERS.c.name)
             return [Worker(*row) for row in connection.execute(asked)]
 
+    def last_seen(self) -> int | None:
+        """When any of them gave its last sign of life; None if none ever did."""
+        with self._database.reading() as connection:
+            return connection.execute(sa.select(sa.func.max(WORKERS.c.seen_at))).scalar()
+
     def _change(self, name: str, **values: object) -> None:
         with self._database.writing() as connection:
             connection.execute(sa.update(WORKERS).where(WORKERS.c.name == name).values(values))

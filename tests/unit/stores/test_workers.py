@@ -20,7 +20,9 @@ def database(database_url):
 
 def test_a_worker_is_there_while_it_gives_signs_of_life(database, monkeypatch):
     workers = Workers(database)
+    assert workers.last_seen() is None
     name = workers.begin()
+    assert workers.last_seen() == workers.there()[0].seen_at
     assert name.endswith(f"/{os.getpid()}")
     assert [one.name for one in workers.there()] == [name]
     assert workers.begin() == name  # started again under the same number
