@@ -40,11 +40,15 @@ def main() -> int:
     seconds = parser.parse_args().seconds
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        service = Service(f"sqlite:///{folder / 'scans.sqlite'}")
+        service = Service(
+            f"sqlite:///{folder / 'scans.sqlite'}", SCANTRAIL_TRIALS__CHECK_SECONDS="5"
+        )
         service.start()
         try:
             with watching(folder, service.port) as prometheus, load(service):
-                time.sleep(seconds)
+                time.sleep(seconds / 4)
+                work_beside(service)
+                time.sleep(seconds * 3 / 4)
                 empty = panels(prometheus)
                 faulty = rules(prometheus)
         finally:
@@ -101,6 +105,17 @@ def load(service: Service) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+
+
+def work_beside(service: Service) -> None:
+    """Rules alone are tried in the shadow, and monitoring looks."""
+    trial = json.dumps({"mode": "shadow", "challenger": "none"}).encode()
+    for path, body, expected in (
+        ("/api/admin/ml/trials", trial, 201), ("/api/monitoring/run", b"{}", 202),
+    ):  # fmt: skip
+        status, told = service.call("POST", path, body)
+        if status != expected:
+            sys.exit(f"{path}: {status} {told.decode()}")
 
 
 def panels(prometheus: str) -> list[str]:
