@@ -55,6 +55,7 @@ def test_the_contracts_hold(house):
         ("detectors/lstm/ngram.py", "import torch", "Scoring needs neither torch nor scikit-learn"),
         ("features/travel.py", "import onnxruntime", "Only detectors run ONNX"),
         ("summary.py", "import matplotlib", "Only pages draw"),
+        ("registry.py", "import mlflow", "Only tracking talks to MLflow"),
         ("wiring.py", "import scantrail.training.fit", "What scores never reaches what trains"),
         (
             "detectors/svm/model.py",

@@ -130,12 +130,9 @@ def run(
     threshold = asked.threshold
     if asked.alerts_per_day is not None:
         threshold = threshold_for(tried.scans, asked.alerts_per_day, every_day=asked.every_day)
-    said = stores.feedback.known_items()
-    codes = [pl.Series([code for code, yes in said.items() if yes is real], dtype=pl.String)
-             for real in (True, False)]  # fmt: skip
-    labels = codes[0].to_frame("epc_code") if said else None
+    labels, dismissed = _known(stores)
     return Done(
-        told=backtest(present.scans, tried.scans, threshold, labels, codes[1]),
+        told=backtest(present.scans, tried.scans, threshold, labels, dismissed),
         threshold=threshold,
         span=span,
         scans=len(present.scans),
@@ -181,6 +178,14 @@ def document(done: Done) -> dict[str, Any]:
         "casesLeftOut": len(told.found) + len(told.lost) - len(every),
         "degraded": done.degraded,
     }
+
+
+def _known(stores: wiring.Stores) -> tuple[pl.DataFrame | None, pl.Series]:
+    """Items that people confirmed (`epc_code`; None: nothing was said yet), and dismissed."""
+    said = stores.feedback.known_items()
+    codes = [pl.Series("epc_code", [code for code, yes in said.items() if yes is real], pl.String)
+             for real in (True, False)]  # fmt: skip
+    return codes[0].to_frame() if said else None, codes[1]
 
 
 def _engines(
