@@ -1,0 +1,90 @@
+"""The whole demo: a world, a service on it, the chapters, and what is left at the end."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from scantrail.lifecycle.chapters import CHAPTERS, DRIFT_DAYS
+from scantrail.lifecycle.place import ADMIN, Place
+from scantrail.lifecycle.telling import Page
+from scantrail.lifecycle.world import make_world
+from scantrail.lifecycle.year import Progress, Year
+
+#: Settings of the service, by their names without `SCANTRAIL_`. What goes by the wall clock in a
+#: real year, and would take as long, is shorter here.
+SETTINGS: Final = {
+    "ARTIFACTS": "none",
+    "MONITORING__CLOCK": "scan",
+    "RETRAINING__ON": "drift",
+    "RETRAINING__DRIFT_DAYS": str(DRIFT_DAYS),
+    "GATE__REQUIRED": "true",
+    "AFTERCARE__CHECK_SECONDS": "1",
+    "TRIALS__CHECK_SECONDS": "1",
+    "LOG_FORMAT": "text",
+}
+
+
+def play(
+    console: Console, folder: Path, progress: Progress, *, items: int, seed: int, epochs: int
+) -> list[str]:
+    """Play the year; what did not come out as the story has it.
+
+    Args:
+        console: Where the story is told.
+        folder: Where the service keeps its database, models, and log.
+        progress: Told what is being done, and which share of the year is over.
+        items: Made a week.
+        seed: Of the world and of trainings.
+        epochs: Passes of trainings over long logs.
+
+    Raises:
+        PlaceError: The service can't go on.
+        SettingsError: Too few items.
+    """
+    begun = time.monotonic()
+    page = Page(console)
+    progress("the year is made up", 0.0)
+    world = make_world(items, seed)
+    own = {"RETRAINING__EPOCHS": str(epochs), "DATASETS": str(folder / "logs"),
+           "MODELS": str(folder / "models")}  # fmt: skip
+    with Place(folder, SETTINGS | own) as place:
+        _opening(page, place, items, seed)
+        year = Year(world, place, page, progress, seed, epochs)
+        for chapter in CHAPTERS:
+            chapter(year)
+        _closing(year, time.monotonic() - begun)
+    return page.faults
+
+
+def _opening(page: Page, place: Place, items: int, seed: int) -> None:
+    page.console.print("[bold]A year in the life of a model[/]")
+    page.console.print(
+        f"[dim]An invented chain of {items:,} items a week (seed {seed}). A service with a worker "
+        f"judges it on 127.0.0.1:{place.port}, on SQLite, in {place.folder}. All figures are what "
+        "it answered.[/]"
+    )
+
+
+def _closing(year: Year, seconds: float) -> None:
+    """Who judged when, and where to look further."""
+    page, place = year.page, year.place
+    chain = place.get(f"{ADMIN}/deployments")[::-1]
+    page.console.print()
+    page.console.print("[bold]Who judged, from when on, and why[/]")
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for name in ("id", "", "version", "by", "reason"):
+        table.add_column(name, overflow="fold", no_wrap=name in {"id", "", "version"})
+    for one in chain:
+        table.add_row(str(one["id"]), one["action"], one["version"], one["actor"],
+                      escape(one["reason"]))  # fmt: skip
+    page.console.print(table)
+    page.console.print(
+        f"[dim]{year.week} weeks of {seconds / 60:.1f} minutes; 'scantrail models at TIME' tells "
+        "who judged at any moment.[/]"
+    )
