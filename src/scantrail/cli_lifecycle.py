@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -57,17 +58,18 @@ def demo(
     from rich.console import Console
 
     from scantrail import output, wiring
-    from scantrail.lifecycle.demo import play
+    from scantrail.lifecycle.demo import Played, play
 
     wiring.check_extra()
     if out is not None:
         output.check_folder(out)
         if out.is_dir() and any(out.iterdir()):
             raise output.OutputError(f"{out} is not empty; name a new folder, or an empty one")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the service is stopped
     console = Console(file=sys.stdout, highlight=False)
     console.width = min(console.width, _WIDEST)
     with _folder(out) as folder, shares(console if console.is_terminal else STDERR) as progress:
-        faults = play(console, folder, progress, items=items, seed=seed, epochs=epochs)
+        faults = play(console, folder, progress, Played(items, seed, epochs))
     if faults:
         raise typer.Exit(1)
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from rich.markup import escape
 
-from scantrail.lifecycle.noticing import noticed, tell_alerts, tell_rates
+from scantrail.lifecycle.noticing import noticed, tell_place, tell_rates, tell_symptoms
 from scantrail.lifecycle.place import ADMIN, MONITORING, PlaceError
 from scantrail.lifecycle.weighing import tell_agreement, tell_arms, tell_gate
 from scantrail.lifecycle.world import HISTORY, PLAN, monday, write_log
@@ -19,7 +19,7 @@ Chapter = Callable[[Year], None]
 AUTUMN: Final = "autumn.tsv"  #: the log that the bad candidate learns from, in the datasets' folder
 AUTUMN_WEEKS: Final = 6
 DRIFT_DAYS: Final = 84  #: of lasting drift, after which a retraining starts by itself
-_DUE: Final = 23  # the week until which it has to have started
+_DUE: Final = 25  # the week until which it has to have started
 _PATIENCE: Final = 30.0  # seconds in which a promotion has to be taken back
 _HUB, _LANES, _PRODUCT, _SCANNER = PLAN
 
@@ -39,30 +39,29 @@ def begins(year: Year) -> None:
     first = str(job["version"])
     page.say("Done", f"job {job['id']} trained {first} on them")
     told = tell_gate(year, first)
-    page.expect(told["passed"], "the gate refuses the first version")
+    page.expect(holds=told["passed"], fault="the gate refuses the first version")
     _promote(year, first, "the first one; it passed the gate")
     page.ways(("models retrain", f"POST {ADMIN}/retrain"),
-              (f"models gate {first}", f"GET  {ADMIN}/models/{first}/gate"),
-              (f"models promote {first}", f"POST {ADMIN}/models/{first}/promote"))  # fmt: skip
+              (f"models gate {first}", f"GET {ADMIN}/models/{{version}}/gate"),
+              (f"models promote {first}", f"POST {ADMIN}/models/{{version}}/promote"))  # fmt: skip
     year.versions["first"] = first
 
 
 def is_quiet(year: Year) -> None:
     """Weeks in which nothing changes."""
     page = year.page
-    year.go_on(_HUB.begin - year.week - 2)
-    year.go_on(2)
+    year.go_on(_HUB.begin - year.week - 1)
+    year.go_on(1)
     page.chapter(year.today, "A quiet winter")
     drift, alerts = year.place.get(f"{MONITORING}/drift"), year.alerts()
     usual = drift["baseline"]
-    if not page.expect(usual is not None, "what is usual has not been learned"):
+    if not page.expect(holds=usual is not None, fault="what is usual has not been learned"):
         return
     page.say("Happened", f"{_HUB.begin} weeks as ever; what is usual was learned from "
              f"{usual['scans']:,} scans, {usual['first']} to {usual['last']}")  # fmt: skip
-    names = [one["what"] for one in alerts]
-    page.say("Noticed", *([escape(name) for name in names] or ["nothing: all as usual"]))
-    page.expect(not names, "there is an alert though nothing has changed")
-    page.ways(("monitor show", f"GET  {MONITORING}/drift"))
+    lines = [f"by chance, {tell_place(year, one)}" for one in alerts]
+    page.say("Noticed", *(lines or ["nothing: all as usual"]))
+    page.ways(("monitor show", f"GET {MONITORING}/drift"))
 
 
 def opens_a_hub(year: Year) -> None:
@@ -77,7 +76,7 @@ def opens_a_hub(year: Year) -> None:
     year.page.say("Done", f"people say that it is theirs (feedback {given['id']}): its scans are "
                   "judged as ever, and alert no more")  # fmt: skip
     year.page.ways(
-        ("monitor show; scantrail alerts list", f"GET  {MONITORING}/drift, /api/alerts"),
+        ("monitor show; scantrail alerts list", f"GET {MONITORING}/drift, /api/alerts"),
         (f'feedback dismiss --kind locErr --site {NEW_HUB[0]} --reason "our new hub"',
          "POST /api/feedback"),
     )  # fmt: skip
@@ -87,14 +86,14 @@ def slows_down(year: Year) -> None:
     """Roads to a hub take longer."""
     year.go_on(_LANES.begin - year.week)
     if _changes(year, _LANES.name, 2, "Roads become slower", ()):
-        year.page.ways(("alerts list", "GET  /api/alerts"))
+        year.page.ways(("alerts list", "GET /api/alerts"))
 
 
 def sells_something_new(year: Year) -> None:
     """A product that nobody has seen before."""
     year.go_on(_PRODUCT.begin - year.week)
     if _changes(year, _PRODUCT.name, 2, f"A new product: {NEW_PRODUCT}", (NEW_PRODUCT,)):
-        year.page.ways(("monitor show", f"GET  {MONITORING}/alerts-rate"))
+        year.page.ways(("monitor show", f"GET {MONITORING}/alerts-rate"))
 
 
 def breaks_a_scanner(year: Year) -> None:
@@ -105,7 +104,7 @@ def breaks_a_scanner(year: Year) -> None:
         return
     tell_rates(year)
     year.page.say("Done", "the scanner was set right; nothing is learned from what it read")
-    year.page.ways(("alerts show ID", "GET  /api/alerts/{alert}"))
+    year.page.ways(("alerts show ID", "GET /api/alerts/{alert}"))
 
 
 def learns_anew(year: Year) -> None:
@@ -118,7 +117,7 @@ def learns_anew(year: Year) -> None:
         started = next((one for one in jobs if one["actor"].startswith("trigger ")), None)
     page.chapter(year.today, "The drift lasts: a retraining starts by itself")
     due = place.get(f"{MONITORING}/performance")["retraining"]
-    if page.expect(started is not None, f"no retraining has started until week {_DUE}"):
+    if page.expect(holds=started is not None, fault=f"no retraining has started until week {_DUE}"):
         assert started is not None
         job = year.followed(started, "retraining")
         page.say("Happened", f"{escape(started['reason'])}: after {DRIFT_DAYS} days of it, the "
@@ -130,11 +129,11 @@ def learns_anew(year: Year) -> None:
     told = tell_gate(year, job["version"])
     page.say("", f"measured by {told['data']['events']:,} scans after "
              f"{str(told['data']['since'])[:10]}, which neither learned from")  # fmt: skip
-    page.expect(told["passed"], "the gate refuses the retrained version")
+    page.expect(holds=told["passed"], fault="the gate refuses the retrained version")
     page.ways(
-        ("monitor show", f"GET  {MONITORING}/performance"),
+        ("monitor show", f"GET {MONITORING}/performance"),
         ("models retrain", f"POST {ADMIN}/retrain, GET {ADMIN}/jobs/{job['id']}"),
-        (f"models gate {job['version']}", f"POST {ADMIN}/models/{job['version']}/gate"),
+        (f"models gate {job['version']}", f"POST {ADMIN}/models/{{version}}/gate"),
     )
 
 
@@ -152,10 +151,13 @@ def is_shadowed(year: Year) -> None:
     told = place.get(f"{ADMIN}/trials/{trial}")
     place.post(f"{ADMIN}/trials/{trial}/stop", reason="seen enough")
     tell_agreement(year, told)
-    page.expect((told["scored"] or 0) > 0.9, "the shadow has missed a tenth of the scans or more")
+    page.expect(
+        holds=(told["scored"] or 0) > 0.9,
+        fault="the shadow has missed a tenth of the scans or more",
+    )
     page.ways(
         (f"trial start {candidate} --mode shadow", f"POST {ADMIN}/trials"),
-        (f"trial show {trial}", f"GET  {ADMIN}/trials/{trial}"),
+        (f"trial show {trial}", f"GET {ADMIN}/trials/{trial}"),
         (f"trial stop {trial}", f"POST {ADMIN}/trials/{trial}/stop"),
     )
 
@@ -173,14 +175,14 @@ def is_tried(year: Year) -> None:
     year.go_on(3, looking=True)
     told = place.get(f"{ADMIN}/trials/{trial}")
     tell_arms(year, told)
-    page.expect(told["state"] == "running", f"the trial is {told['state']}")
+    page.expect(holds=told["state"] == "running", fault=f"the trial is {told['state']}")
     try:
         place.post(f"{ADMIN}/trials/{trial}/promote", reason="the gate and the trial speak for it")
     except PlaceError as error:
-        page.expect(False, f"the promotion is refused: {error}")  # noqa: FBT003
+        page.expect(holds=False, fault=f"the promotion is refused: {error}")
         return
     judges = year.serving()
-    page.expect(judges == candidate, f"{judges} judges, not the candidate {candidate}")
+    page.expect(holds=judges == candidate, fault=f"{judges} judges, not the candidate {candidate}")
     page.say("Done", f"{judges} judges: only what passed the gate against the version before may")
     first, last = f"{monday(year.week - 4):%Y-%m-%d}", f"{monday(year.week - 1):%Y-%m-%d}"
     year.followed(place.post(f"{MONITORING}/baseline", first=first, last=last), "what is usual")
@@ -188,7 +190,7 @@ def is_tried(year: Year) -> None:
     open_now = year.alerts()
     page.say("After it", f"{first} to {last} is usual now; three weeks later there "
              f"{'is 1 open alert' if len(open_now) == 1 else f'are {len(open_now)} open alerts'}",
-             *(f"{year.called(one['places'][0])}: {escape(one['what'])}" for one in open_now[:2]),
+             *(tell_place(year, one) for one in open_now[:2]),
              f"people looked at {sum(year.looked)} alerts so far, {year.looked[0]} were "
              "confirmed")  # fmt: skip
     page.ways(
@@ -207,15 +209,15 @@ def is_refused(year: Year) -> None:
     page.say("Happened", f"somebody retrains on an old log, {AUTUMN}: job {job['id']} made {bad}")
     year.job(f"models/{bad}/gate", "at the gate")
     told = tell_gate(year, bad)
-    page.expect(not told["passed"], "the gate lets the bad candidate pass")
+    page.expect(holds=not told["passed"], fault="the gate lets the bad candidate pass")
     try:
         place.post(f"{ADMIN}/models/{bad}/promote", reason="it is new")
     except PlaceError as error:
         page.say("Refused", escape(f"promotion: {error}"))
     else:
-        page.expect(False, f"version {bad} was promoted though it was refused")  # noqa: FBT003
-    page.ways((f"models gate {bad}", f"POST {ADMIN}/models/{bad}/gate"),
-              (f"models promote {bad}", f"POST {ADMIN}/models/{bad}/promote"))  # fmt: skip
+        page.expect(holds=False, fault=f"version {bad} was promoted though it was refused")
+    page.ways((f"models gate {bad}", f"POST {ADMIN}/models/{{version}}/gate"),
+              (f"models promote {bad}", f"POST {ADMIN}/models/{{version}}/promote"))  # fmt: skip
 
 
 def is_rolled_back(year: Year) -> None:
@@ -235,13 +237,13 @@ def is_rolled_back(year: Year) -> None:
             time.sleep(0.3)
         if back:
             break
-    if page.expect(back is not None, f"version {bad} still judges"):
+    if page.expect(holds=back is not None, fault=f"version {bad} still judges"):
         assert back is not None
         page.say("Noticed", escape(back["reason"]))
         page.say("Done", f"{back['version']} judges again, by {back['actor']}; {bad} is never "
                  "promoted by itself again")  # fmt: skip
-    page.ways(("models rollback", f"POST {ADMIN}/models/{bad}/rollback"),
-              ("models history", f"GET  {ADMIN}/deployments"))  # fmt: skip
+    page.ways(("models rollback", f"POST {ADMIN}/models/{{version}}/rollback"),
+              ("models history", f"GET {ADMIN}/deployments"))  # fmt: skip
 
 
 CHAPTERS: Final[tuple[Chapter, ...]] = (
@@ -263,7 +265,7 @@ def _changes(year: Year, name: str, weeks: int, title: str, words: tuple[str, ..
     year.page.say("Happened", f"{CHANGES[name].about}: {year.called(str(place))}; "
                   f"{len(found):,} suspect scans in {weeks} weeks")  # fmt: skip
     told = noticed(year, str(place), words, begun)
-    if not year.page.expect(bool(told), f"nobody noticed it within {weeks} weeks"):
+    if not year.page.expect(holds=bool(told), fault=f"nobody noticed it within {weeks} weeks"):
         return False
-    tell_alerts(year, told, begun)
+    tell_symptoms(year, told)
     return True

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from scantrail.lifecycle.chapters import CHAPTERS, DRIFT_DAYS
+from scantrail.lifecycle.chapters import CHAPTERS, DRIFT_DAYS, Chapter
 from scantrail.lifecycle.place import ADMIN, Place
 from scantrail.lifecycle.telling import Page
 from scantrail.lifecycle.world import make_world
@@ -21,6 +22,7 @@ from scantrail.lifecycle.year import Progress, Year
 SETTINGS: Final = {
     "ARTIFACTS": "none",
     "MONITORING__CLOCK": "scan",
+    "MONITORING__BASELINE_DAYS": "49",
     "RETRAINING__ON": "drift",
     "RETRAINING__DRIFT_DAYS": str(DRIFT_DAYS),
     "GATE__REQUIRED": "true",
@@ -30,8 +32,20 @@ SETTINGS: Final = {
 }
 
 
+class Played(NamedTuple):
+    """How the year is played: items made a week, the seed, passes of trainings over long logs."""
+
+    items: int
+    seed: int
+    epochs: int
+
+
 def play(
-    console: Console, folder: Path, progress: Progress, *, items: int, seed: int, epochs: int
+    console: Console,
+    folder: Path,
+    progress: Progress,
+    how: Played,
+    chapters: Sequence[Chapter] = CHAPTERS,
 ) -> list[str]:
     """Play the year; what did not come out as the story has it.
 
@@ -39,9 +53,8 @@ def play(
         console: Where the story is told.
         folder: Where the service keeps its database, models, and log.
         progress: Told what is being done, and which share of the year is over.
-        items: Made a week.
-        seed: Of the world and of trainings.
-        epochs: Passes of trainings over long logs.
+        how: How large it is.
+        chapters: Which part of it, from its beginning on.
 
     Raises:
         PlaceError: The service can't go on.
@@ -50,24 +63,24 @@ def play(
     begun = time.monotonic()
     page = Page(console)
     progress("the year is made up", 0.0)
-    world = make_world(items, seed)
-    own = {"RETRAINING__EPOCHS": str(epochs), "DATASETS": str(folder / "logs"),
+    world = make_world(how.items, how.seed)
+    own = {"RETRAINING__EPOCHS": str(how.epochs), "DATASETS": str(folder / "logs"),
            "MODELS": str(folder / "models")}  # fmt: skip
     with Place(folder, SETTINGS | own) as place:
-        _opening(page, place, items, seed)
-        year = Year(world, place, page, progress, seed, epochs)
-        for chapter in CHAPTERS:
+        _opening(page, place, how)
+        year = Year(world, place, page, progress, how.seed, how.epochs)
+        for chapter in chapters:
             chapter(year)
         _closing(year, time.monotonic() - begun)
     return page.faults
 
 
-def _opening(page: Page, place: Place, items: int, seed: int) -> None:
+def _opening(page: Page, place: Place, how: Played) -> None:
     page.console.print("[bold]A year in the life of a model[/]")
     page.console.print(
-        f"[dim]An invented chain of {items:,} items a week (seed {seed}). A service with a worker "
-        f"judges it on 127.0.0.1:{place.port}, on SQLite, in {place.folder}. All figures are what "
-        "it answered.[/]"
+        f"[dim]An invented chain of {how.items:,} items a week (seed {how.seed}). A service with a "
+        f"worker judges it on 127.0.0.1:{place.port}, on SQLite, in {place.folder}. All figures "
+        "are what it answered.[/]"
     )
 
 

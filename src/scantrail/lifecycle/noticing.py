@@ -11,42 +11,46 @@ from rich.markup import escape
 from scantrail.lifecycle.place import MONITORING
 from scantrail.lifecycle.year import Json, Year
 
-_SHOWN: Final = 3  # symptoms of an alert
-_MOST: Final = 3  # alerts
+_SHOWN: Final = 3  # symptoms
+_MOST: Final = 3  # sites
+_EARLY: Final = dt.timedelta(days=7)  # by which a symptom may seem to have begun before
 _LOUD: Final = 3.0  # deviations of a control chart
 
 
 def noticed(year: Year, place: str, words: Sequence[str], begun: dt.datetime) -> list[Json]:
-    """Open alerts of a change: with a symptom at its place, or that names one of the words."""
-    return [
-        alert for alert in year.alerts()
-        if dt.date.fromisoformat(alert["last"][:10]) >= begun.date()
-        and any(_tells(one, place, words) and one["since"] >= f"{begun - _EARLY:%Y-%m-%d}"
-                for one in alert["symptoms"])
+    """Symptoms of a change in open alerts, the strongest first.
+
+    Args:
+        year: Whose alerts.
+        place: Where the change strikes: symptoms there are its own.
+        words: Symptoms elsewhere that name one of these are so, too.
+        begun: When it began; what showed a week before is not of it.
+    """
+    since = f"{begun - _EARLY:%Y-%m-%d}"
+    mine = [
+        symptom for alert in year.alerts() for symptom in alert["symptoms"]
+        if symptom["since"] >= since
+        and (symptom["place"] == place or any(word in symptom["what"] for word in words))
     ]  # fmt: skip
+    return sorted(mine, key=lambda one: -one["strength"])
 
 
-_EARLY: Final = dt.timedelta(days=7)  # by which a symptom may seem to have begun before
-
-
-def _tells(symptom: Json, place: str, words: Sequence[str]) -> bool:
-    return symptom["place"] == place or any(word in symptom["what"] for word in words)
-
-
-def tell_alerts(year: Year, found: Sequence[Json], begun: dt.datetime) -> None:
-    """The alerts of a change, the strongest first, and when they were first seen."""
-    first = min(dt.datetime.fromisoformat(one["first"]) for one in found)
-    days = max((first - begun).days, 0)
-    lines = [f"by the {_nth(days)} midnight after it, in {len(found)} "
-             f"alert{'' if len(found) == 1 else 's'}:"]  # fmt: skip
-    for alert in sorted(found, key=lambda one: -one["strength"])[:_MOST]:
-        mine = sorted(alert["symptoms"], key=lambda one: -one["strength"])[:_SHOWN]
-        lines += [
-            f"[yellow]●[/] {year.called(one['place'])}: [bold]{one['check']}[/], "
-            f"{escape(one['what'])} [dim](strength {one['strength']:.1f})[/]"
-            for one in mine
-        ]
+def tell_symptoms(year: Year, found: Sequence[Json]) -> None:
+    """What monitoring says of a change, the strongest first."""
+    lines = [
+        f"[yellow]●[/] {year.called(one['place'])}: [bold]{one['check']}[/], "
+        f"{escape(one['what'])} [dim](strength {one['strength']:.1f}, since {one['since']})[/]"
+        for one in found[:_SHOWN]
+    ]
+    if len(found) > _SHOWN:
+        lines.append(f"[dim]and {len(found) - _SHOWN} more[/]")
     year.page.say("Noticed", *lines)
+
+
+def tell_place(year: Year, alert: Json) -> str:
+    """An alert in a line: where, and what."""
+    places = alert["places"] or [""]
+    return f"{year.called(places[-1])}: {escape(alert['what'])}"
 
 
 def tell_rates(year: Year) -> None:
@@ -60,8 +64,3 @@ def tell_rates(year: Year) -> None:
     ]
     if lines:
         year.page.say("Rates", *lines)
-
-
-def _nth(number: int) -> str:
-    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10 if number // 10 % 10 != 1 else 0, "th")
-    return f"{number}{ending}"

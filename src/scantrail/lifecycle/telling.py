@@ -9,12 +9,13 @@ from typing import Final
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-_LABEL: Final = 9  # letters of the longest label
+_INDENT: Final = 11  # letters: the longest label, and two
 
 
 class Page:
-    """Tells the story, and keeps what did not come out as it should."""
+    """Tells the story, and keeps what did not come out as it should (`faults`)."""
 
     def __init__(self, console: Console) -> None:
         """Tell it on a console."""
@@ -26,17 +27,22 @@ class Page:
         self._chapters += 1
         self.console.print()
         self.console.print(
-            f"[bold cyan]{self._chapters}[/]  [bold]{title}[/]  [dim]{day:%-d %B %Y}[/]"
+            f"[bold cyan]{self._chapters:>2}[/]  [bold]{escape(title)}[/]  "
+            f"[dim]{day.day} {day:%B %Y}[/]"
         )
 
     def say(self, label: str, *texts: str) -> None:
         """A line or more beside a label; texts may hold Rich markup."""
-        grid = Table.grid(padding=(0, 2, 0, 0))
-        grid.add_column(width=_LABEL, style="dim", no_wrap=True)
-        grid.add_column(overflow="fold")
-        for number, text in enumerate(texts):
-            grid.add_row("" if number else label, text)
-        self.console.print(grid)
+        lines = [
+            line
+            for text in texts
+            for line in Text.from_markup(text).wrap(self.console, self.console.width - _INDENT)
+        ]
+        for number, line in enumerate(lines):
+            line.rstrip()
+            begin = Text("" if number else label, "dim")
+            begin.pad_right(_INDENT - len(begin))
+            self.console.print(begin + line, no_wrap=True, crop=False, overflow="ignore")
 
     def table(self, label: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Figures beside a label: the first column is words, the others numbers."""
@@ -45,18 +51,26 @@ class Page:
             table.add_column(name, justify="right" if number else "left")
         for row in rows:
             table.add_row(*row)
-        grid = Table.grid(padding=(0, 2, 0, 0))
-        grid.add_column(width=_LABEL, style="dim", no_wrap=True)
-        grid.add_column()
-        grid.add_row(label, table)
-        self.console.print(grid)
+        options = self.console.options.update_width(self.console.width - _INDENT)
+        for number, line in enumerate(self.console.render_lines(table, options, pad=False)):
+            begin = Text("" if number else label, "dim")
+            begin.pad_right(_INDENT - len(begin))
+            words = Text.assemble(*((one.text, one.style or "") for one in line))
+            words.rstrip()
+            self.console.print(begin + words, no_wrap=True, crop=False, overflow="ignore")
 
     def ways(self, *pairs: tuple[str, str]) -> None:
         """How to do or see it oneself: commands, and the endpoints that do the same."""
         for command, endpoint in pairs:
-            self.say("", f"[green]$ scantrail {escape(command)}[/]  [dim]{escape(endpoint)}[/]")
+            line = f"$ scantrail {command}"
+            fits = len(line) + len(endpoint) + 3 + _INDENT <= self.console.width
+            said = f"[green]{escape(line)}[/]"
+            if fits:
+                self.say("", f"{said}   [dim]{escape(endpoint)}[/]")
+            else:
+                self.say("", said, f"  [dim]{escape(endpoint)}[/]")
 
-    def expect(self, holds: bool, fault: str) -> bool:  # noqa: FBT001 - the statement itself
+    def expect(self, *, holds: bool, fault: str) -> bool:
         """Note, and say at once, where something did not come out as the story has it."""
         if not holds:
             self.faults.append(fault)

@@ -23,6 +23,7 @@ _SENT: Final = ("epc_code", "location_id", "scan_location", "business_step", "ev
 #: Codes whose lot a week of its own could be told from: prefix, number of the lot, day.
 _LOT: Final = r"^(\d{3}\.\d{7}\.\d{7}\.\d{2})(\d{4})\.(\d{8})(\.\d{9})$"
 _LOTS_A_WEEK: Final = 100
+_BATCH: Final = 5  #: items shipped together; many small shipments tell more than few large ones
 
 
 class Planned(NamedTuple):
@@ -34,10 +35,10 @@ class Planned(NamedTuple):
 
 
 PLAN: Final = (
-    Planned("new hub", 8),
-    Planned("slower lanes", 11),
-    Planned("new product", 14),
-    Planned("garbling scanner", 17, 19),
+    Planned("new hub", 10),
+    Planned("slower lanes", 13),
+    Planned("new product", 16),
+    Planned("garbling scanner", 19, 21),
 )
 
 
@@ -83,7 +84,7 @@ def make_world(items: int, seed: int) -> World:
         SettingsError: Too few items.
     """
     config = StreamConfig(weeks=WEEKS, items=items, seed=seed, start=FIRST, warm_up=HISTORY,
-                          batch=20)  # fmt: skip
+                          batch=_BATCH)  # fmt: skip
     scans = _numbered_on(steady(config))
     rng = np.random.default_rng([seed, 5])
     places = {}

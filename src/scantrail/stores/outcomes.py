@@ -55,9 +55,7 @@ class Outcomes:
             asked = asked.where(REPORTS.c.created_at < until)
         return self._read(asked, ITEMS)
 
-    def hours(
-        self, since: int, until: int | None = None, clock: Clock = "arrival"
-    ) -> pl.DataFrame:
+    def hours(self, since: int, until: int | None = None, clock: Clock = "arrival") -> pl.DataFrame:
         """Items of journeys by the hour in which they came, or were scanned (`HOURS`).
 
         `since` and `until` are of reports, as in `items`.
