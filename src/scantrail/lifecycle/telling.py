@@ -31,7 +31,7 @@ class Page:
             f"[dim]{day.day} {day:%B %Y}[/]"
         )
 
-    def say(self, label: str, *texts: str) -> None:
+    def say(self, label: str, *texts: str, style: str = "dim") -> None:
         """A line or more beside a label; texts may hold Rich markup."""
         lines = [
             line
@@ -40,7 +40,7 @@ class Page:
         ]
         for number, line in enumerate(lines):
             line.rstrip()
-            begin = Text("" if number else label, "dim")
+            begin = Text("" if number else label, style)
             begin.pad_right(_INDENT - len(begin))
             self.console.print(begin + line, no_wrap=True, crop=False, overflow="ignore")
 
@@ -74,5 +74,5 @@ class Page:
         """Note, and say at once, where something did not come out as the story has it."""
         if not holds:
             self.faults.append(fault)
-            self.say("[red]but[/]", f"[red]{escape(fault)}[/]")
+            self.say("but", f"[red]{escape(fault)}[/]", style="red")
         return holds

@@ -17,7 +17,7 @@ class Desk:
     def __init__(self, refused=()):
         self.said, self.refused = [], refused
 
-    def post(self, path, **body):
+    def post(self, _path, **body):
         if body["epcCode"] in self.refused:
             raise PlaceError("nothing of it is suspect; there is nothing to dismiss")
         self.said.append((body["verdict"], body["epcCode"]))
