@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from rich.markup import escape
@@ -11,15 +11,16 @@ from rich.markup import escape
 from scantrail.lifecycle.noticing import noticed, tell_place, tell_rates, tell_symptoms
 from scantrail.lifecycle.place import ADMIN, MONITORING, PlaceError
 from scantrail.lifecycle.weighing import tell_agreement, tell_arms, tell_gate
-from scantrail.lifecycle.world import HISTORY, PLAN, monday, write_log
+from scantrail.lifecycle.world import HISTORY, PLAN, Planned, monday, write_log
 from scantrail.lifecycle.year import Year
 from scantrail.simulate.changes import CHANGES, NEW_HUB, NEW_PRODUCT
 
 Chapter = Callable[[Year], None]
 AUTUMN: Final = "autumn.tsv"  #: the log that the bad candidate learns from, in the datasets' folder
 AUTUMN_WEEKS: Final = 6
-DRIFT_DAYS: Final = 84  #: of lasting drift, after which a retraining starts by itself
-_DUE: Final = 25  # the week until which it has to have started
+DRIFT_DAYS: Final = 70  #: of lasting drift, after which a retraining starts by itself
+_DUE: Final = 26  # the week until which it has to have started
+_WATCHED: Final = 3  # weeks that a change for good is watched before the next one
 _PATIENCE: Final = 30.0  # seconds in which a promotion has to be taken back
 _HUB, _LANES, _PRODUCT, _SCANNER = PLAN
 
@@ -67,7 +68,7 @@ def is_quiet(year: Year) -> None:
 def opens_a_hub(year: Year) -> None:
     """A hub that no list names: noticed, explained by people, and dismissed."""
     name = f"A new hub opens: {NEW_HUB[1]} ({NEW_HUB[0]})"
-    if not _changes(year, _HUB.name, 2, name, (str(NEW_HUB[0]), NEW_HUB[1])):
+    if not _changes(year, _HUB, name, {"new value"}):
         return
     given = year.place.post(
         "/api/feedback", verdict="dismiss", days=366, reason="our new hub",
@@ -85,22 +86,21 @@ def opens_a_hub(year: Year) -> None:
 def slows_down(year: Year) -> None:
     """Roads to a hub take longer."""
     year.go_on(_LANES.begin - year.week)
-    if _changes(year, _LANES.name, 2, "Roads become slower", ()):
+    if _changes(year, _LANES, "Roads become slower", {"drift", "alert rate"}):
         year.page.ways(("alerts list", "GET /api/alerts"))
 
 
 def sells_something_new(year: Year) -> None:
     """A product that nobody has seen before."""
     year.go_on(_PRODUCT.begin - year.week)
-    if _changes(year, _PRODUCT.name, 2, f"A new product: {NEW_PRODUCT}", (NEW_PRODUCT,)):
+    if _changes(year, _PRODUCT, f"A new product: {NEW_PRODUCT}", {"new value"}, NEW_PRODUCT):
         year.page.ways(("monitor show", f"GET {MONITORING}/alerts-rate"))
 
 
 def breaks_a_scanner(year: Year) -> None:
     """A scanner loses the dots of codes, until it is mended."""
     year.go_on(_SCANNER.begin - year.week)
-    found = _changes(year, _SCANNER.name, 2, "A scanner breaks, and is mended", ())
-    if not found:
+    if not _changes(year, _SCANNER, "A scanner breaks, and is mended", {"alert rate"}):
         return
     tell_rates(year)
     year.page.say("Done", "the scanner was set right; nothing is learned from what it read")
@@ -257,15 +257,19 @@ def _promote(year: Year, version: str, reason: str) -> None:
     year.page.say("Done", f"{done['version']} judges: deployment {done['id']}")
 
 
-def _changes(year: Year, name: str, weeks: int, title: str, words: tuple[str, ...]) -> bool:
+def _changes(
+    year: Year, change: Planned, title: str, checks: Collection[str], word: str = ""
+) -> bool:
     """Let a change happen and weeks go on; whether monitoring noticed it, which is told."""
-    begun, place = year.today, year.world.places[name]
-    found = year.go_on(weeks)
+    begun, place = year.today, year.world.places[change.name]
+    weeks = (change.end or change.begin + _WATCHED) - change.begin
+    found = [one for _ in range(weeks) for one in year.go_on(1)]
     year.page.chapter(begun, title)
-    year.page.say("Happened", f"{CHANGES[name].about}: {year.called(str(place))}; "
+    year.page.say("Happened", f"{CHANGES[change.name].about}: {year.called(str(place))}; "
                   f"{len(found):,} suspect scans in {weeks} weeks")  # fmt: skip
-    told = noticed(year, str(place), words, begun)
-    if not year.page.expect(holds=bool(told), fault=f"nobody noticed it within {weeks} weeks"):
+    told = noticed(year, str(place), checks, begun, word)
+    fault = f"nobody noticed it within {weeks} weeks"
+    if not year.page.expect(holds=bool(told), fault=fault):
         return False
     tell_symptoms(year, told)
     return True

@@ -22,6 +22,7 @@ from scantrail.lifecycle.year import Progress, Year
 SETTINGS: Final = {
     "ARTIFACTS": "none",
     "MONITORING__CLOCK": "scan",
+    "MONITORING__EVERY_MINUTES": "0",  # looks are asked for, week by week
     "MONITORING__BASELINE_DAYS": "49",
     "RETRAINING__ON": "drift",
     "RETRAINING__DRIFT_DAYS": str(DRIFT_DAYS),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from rich.markup import escape
@@ -17,20 +17,23 @@ _EARLY: Final = dt.timedelta(days=7)  # by which a symptom may seem to have begu
 _LOUD: Final = 3.0  # deviations of a control chart
 
 
-def noticed(year: Year, place: str, words: Sequence[str], begun: dt.datetime) -> list[Json]:
+def noticed(
+    year: Year, place: str, checks: Collection[str], begun: dt.datetime, word: str = ""
+) -> list[Json]:
     """Symptoms of a change in open alerts, the strongest first.
 
     Args:
         year: Whose alerts.
         place: Where the change strikes: symptoms there are its own.
-        words: Symptoms elsewhere that name one of these are so, too.
+        checks: Of monitoring, which can see it.
         begun: When it began; what showed a week before is not of it.
+        word: Symptoms elsewhere that name it are its own, too; if empty, there are none.
     """
     since = f"{begun - _EARLY:%Y-%m-%d}"
     mine = [
         symptom for alert in year.alerts() for symptom in alert["symptoms"]
-        if symptom["since"] >= since
-        and (symptom["place"] == place or any(word in symptom["what"] for word in words))
+        if symptom["since"] >= since and symptom["check"] in checks
+        and (symptom["place"] == place or (word and word in symptom["what"]))
     ]  # fmt: skip
     return sorted(mine, key=lambda one: -one["strength"])
 

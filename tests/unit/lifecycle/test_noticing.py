@@ -15,8 +15,8 @@ from scantrail.simulate.stream import STREAM
 BEGUN = dt.datetime.fromisoformat("2025-03-17")
 
 
-def symptom(place, what, since="2025-03-18", strength=2.0):
-    return {"place": place, "what": what, "since": since, "strength": strength, "check": "drift"}
+def symptom(place, what, since="2025-03-18", strength=2.0, check="drift"):
+    return {"place": place, "what": what, "since": since, "strength": strength, "check": check}
 
 
 class Told:
@@ -40,9 +40,11 @@ def test_symptoms_at_the_place_or_with_its_name_are_of_the_change(year):
     year.place = Told(alerts=[
         {"symptoms": [symptom("1950", "far"), symptom("7", "product 12.34 is new", strength=9.0)]},
         {"symptoms": [symptom("8", "else"), symptom("1950", "earlier", since="2025-03-01")]},
+        {"symptoms": [symptom("1950", "silence", check="silent")]},
     ])  # fmt: skip
-    found = noticed(year, "1950", ("12.34",), BEGUN)
+    found = noticed(year, "1950", {"drift"}, BEGUN, "12.34")
     assert [one["what"] for one in found] == ["product 12.34 is new", "far"]
+    assert [one["what"] for one in noticed(year, "1950", {"drift"}, BEGUN)] == ["far"]
     tell_symptoms(year, found * 2)
     said = year.page.console.file.getvalue()
     assert "● 7: drift, product 12.34 is new (strength 9.0, since 2025-03-18)" in said
