@@ -33,7 +33,7 @@ def demo(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="New or empty folder to keep the database, the models and the story in. Default: "
+            help="New or empty folder to keep the database, the models and the log in. Default: "
             "a temporary one, gone at the end."
         ),
     ] = None,
@@ -65,13 +65,23 @@ def demo(
         output.check_folder(out)
         if out.is_dir() and any(out.iterdir()):
             raise output.OutputError(f"{out} is not empty; name a new folder, or an empty one")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the service is stopped
     console = Console(file=sys.stdout, highlight=False)
     console.width = min(console.width, _WIDEST)
-    with _folder(out) as folder, shares(console if console.is_terminal else STDERR) as progress:
-        faults = play(console, folder, progress, Played(items, seed, epochs))
+    shown = console if console.is_terminal else STDERR
+    with _stoppable(), _folder(out) as folder, shares(shown) as progress:
+        faults = play(console, folder, progress, Played(items, seed, epochs, kept=out is not None))
     if faults:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let SIGTERM stop it as Ctrl-C does, so that the service doesn't outlive it."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -85,4 +95,4 @@ def _folder(out: Path | None) -> Iterator[Path]:
         return
     with output.folder_at(out):
         out.mkdir(parents=True, exist_ok=True)
-        yield out.resolve()
+    yield out.resolve()

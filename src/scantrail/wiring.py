@@ -510,7 +510,7 @@ def check_extra() -> None:
         TrainingError: It isn't.
     """
     with _with_extra():
-        from scantrail.training import train  # noqa: F401
+        import scantrail.training.train  # noqa: F401 - to see whether it can be
 
 
 @contextmanager

@@ -14,8 +14,9 @@ from rich.table import Table
 from scantrail.lifecycle.chapters import CHAPTERS, DRIFT_DAYS, Chapter
 from scantrail.lifecycle.place import ADMIN, Place
 from scantrail.lifecycle.telling import Page
-from scantrail.lifecycle.world import make_world
+from scantrail.lifecycle.world import HISTORY, make_world
 from scantrail.lifecycle.year import Progress, Year
+from scantrail.settings import PREFIX
 
 #: Settings of the service, by their names without `SCANTRAIL_`. What goes by the wall clock in a
 #: real year, and would take as long, is shorter here.
@@ -29,16 +30,21 @@ SETTINGS: Final = {
     "GATE__REQUIRED": "true",
     "AFTERCARE__CHECK_SECONDS": "1",
     "TRIALS__CHECK_SECONDS": "1",
+    "TRIALS__WAITING": "100000",  # a week's scans come in at once
     "LOG_FORMAT": "text",
 }
 
 
 class Played(NamedTuple):
-    """How the year is played: items made a week, the seed, passes of trainings over long logs."""
+    """How the year is played: items made a week, the seed, passes of trainings over long logs.
+
+    `kept`: whether the folder stays, so that one can look further in it.
+    """
 
     items: int
     seed: int
     epochs: int
+    kept: bool = False
 
 
 def play(
@@ -73,6 +79,7 @@ def play(
         for chapter in chapters:
             chapter(year)
         _closing(year, time.monotonic() - begun)
+        _further(page, place, kept=how.kept)
     return page.faults
 
 
@@ -99,6 +106,19 @@ def _closing(year: Year, seconds: float) -> None:
                       escape(one["reason"]))  # fmt: skip
     page.console.print(table)
     page.console.print(
-        f"[dim]{year.week} weeks of {seconds / 60:.1f} minutes; 'scantrail models at TIME' tells "
-        "who judged at any moment.[/]"
+        f"[dim]{HISTORY + year.week} weeks in {seconds / 60:.1f} minutes; 'scantrail models at TIME' "
+        "tells who judged at any moment.[/]"
     )
+
+
+def _further(page: Page, place: Place, *, kept: bool) -> None:
+    """How to look at what is left."""
+    if not kept:
+        page.console.print("[dim]--out FOLDER keeps the database, the models and the log.[/]")
+        return
+    page.console.print("\n[bold]To look further[/]")
+    for name in ("DATABASE_URL", "MODELS", "ARTIFACTS", "MONITORING__CLOCK"):
+        setting = f"{PREFIX}{name}"
+        page.console.print(f"$ export {setting}={place.settings[setting]}", soft_wrap=True)
+    for command in ("trial list", "alerts list --all", "feedback list", "serve --insecure-local"):
+        page.console.print(f"$ scantrail {command}", style="green")

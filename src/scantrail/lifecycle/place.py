@@ -70,7 +70,7 @@ class Place:
         while time.monotonic() < until and self._process.poll() is None:
             try:
                 self.get("/health/ready")
-            except (OSError, PlaceError):
+            except PlaceError:
                 time.sleep(0.05)
             else:
                 return self
@@ -92,7 +92,7 @@ class Place:
         """What an endpoint tells.
 
         Raises:
-            PlaceError: It refuses.
+            PlaceError: It refuses, or doesn't answer.
         """
         return self._asked("GET", path, None)
 
@@ -148,8 +148,11 @@ class Place:
             connection.request(method, path, content, {"Content-Type": "application/json"})
             answer = connection.getresponse()
             told = msgspec.json.decode(answer.read() or b"null")
-        except http.client.HTTPException as error:
-            raise PlaceError(f"{method} {path}: {type(error).__name__}; see {self.log}") from error
+        except (http.client.HTTPException, OSError) as error:
+            raise PlaceError(
+                f"the service doesn't answer {method} {path} ({type(error).__name__}); {self.log} "
+                "may say why"
+            ) from error
         finally:
             connection.close()
         if answer.status >= 400:
