@@ -46,10 +46,11 @@ def demo(
 ) -> None:
     r"""Play a year in minutes, on a service of its own, and tell what is seen.
 
-    A version learns and serves; a hub opens, roads become slow, a product comes, a scanner breaks;
-    monitoring notices, a retraining starts, the candidate passes the gate, is tried and promoted;
-    a bad one is refused, gets through, and is rolled back. Exits with 1 if anything comes out
-    otherwise.
+    A version learns and serves; the chain changes, and monitoring says what changed;
+    a candidate is trained, compared, shadowed, tried on half of the items, promoted;
+    a bad one is refused, gets through all the same, and is rolled back.
+
+    Exits with 1 if anything comes out otherwise; the page says what.
 
     Needs the extra [bold]train[/]: pip install 'scantrail\[train]'.
 

@@ -106,8 +106,8 @@ def _closing(year: Year, seconds: float) -> None:
                       escape(one["reason"]))  # fmt: skip
     page.console.print(table)
     page.console.print(
-        f"[dim]{HISTORY + year.week} weeks in {seconds / 60:.1f} minutes; 'scantrail models at TIME' "
-        "tells who judged at any moment.[/]"
+        f"[dim]{HISTORY + year.week} weeks in {seconds / 60:.1f} minutes; 'scantrail models at "
+        "TIME' tells who judged at any moment.[/]"
     )
 
 
