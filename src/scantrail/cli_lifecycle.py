@@ -46,8 +46,8 @@ def demo(
 ) -> None:
     r"""Play a year in minutes, on a service of its own, and tell what is seen.
 
-    A version learns and serves; the chain changes, and monitoring says what changed;
-    a candidate is trained, compared, shadowed, tried on half of the items, promoted;
+    A version learns and serves; the chain changes, and monitoring says how;
+    a candidate is trained, compared, shadowed, A/B-ed, and promoted;
     a bad one is refused, gets through all the same, and is rolled back.
 
     Exits with 1 if anything comes out otherwise; the page says what.

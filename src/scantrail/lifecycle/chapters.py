@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Callable, Collection
 from typing import Final
@@ -20,6 +21,7 @@ AUTUMN: Final = "autumn.tsv"  #: the log that the bad candidate learns from, in 
 AUTUMN_WEEKS: Final = 6
 DRIFT_DAYS: Final = 70  #: of lasting drift, after which a retraining starts by itself
 _DUE: Final = 26  # the week until which it has to have started
+_SHORT: Final = 70  # letters of what was told before
 _WATCHED: Final = 3  # weeks that a change for good is watched before the next one
 _PATIENCE: Final = 30.0  # seconds in which a promotion has to be taken back
 _HUB, _LANES, _PRODUCT, _SCANNER = PLAN
@@ -213,7 +215,8 @@ def is_refused(year: Year) -> None:
     try:
         place.post(f"{ADMIN}/models/{bad}/promote", reason="it is new")
     except PlaceError as error:
-        page.say("Refused", escape(f"promotion: {error}"))
+        said = textwrap.shorten(str(error), _SHORT, placeholder=" …")
+        page.say("Refused", escape(f"its promotion, too: {said}"))
     else:
         page.expect(holds=False, fault=f"version {bad} was promoted though it was refused")
     page.ways((f"models gate {bad}", f"POST {ADMIN}/models/{{version}}/gate"),

@@ -28,6 +28,7 @@ SETTINGS: Final = {
     "RETRAINING__ON": "drift",
     "RETRAINING__DRIFT_DAYS": str(DRIFT_DAYS),
     "GATE__REQUIRED": "true",
+    "GATE__LATENCY": "1",  # what else the machine does must not decide
     "AFTERCARE__CHECK_SECONDS": "1",
     "TRIALS__CHECK_SECONDS": "1",
     "TRIALS__WAITING": "100000",  # a week's scans come in at once
