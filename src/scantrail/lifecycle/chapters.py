@@ -15,10 +15,13 @@ from scantrail.lifecycle.weighing import tell_agreement, tell_arms, tell_gate
 from scantrail.lifecycle.world import HISTORY, PLAN, Planned, monday, write_log
 from scantrail.lifecycle.year import Year
 from scantrail.simulate.changes import CHANGES, NEW_HUB, NEW_PRODUCT
+from scantrail.wiring import DEMO
 
 Chapter = Callable[[Year], None]
 AUTUMN: Final = "autumn.tsv"  #: the log that the bad candidate learns from, in the datasets' folder
 AUTUMN_WEEKS: Final = 6
+_FIRST: Final = "first.tsv"  # the log that the first version learns from
+_LEFT_WEEKS: Final = 2  # that are left for the gate
 DRIFT_DAYS: Final = 70  #: of lasting drift, after which a retraining starts by itself
 _DUE: Final = 26  # the week until which it has to have started
 _SHORT: Final = 70  # letters of what was told before
@@ -34,18 +37,25 @@ def begins(year: Year) -> None:
     history = year.world.came(-HISTORY * 3, 0)
     year.progress("the autumn's scans come in", 0.0)
     found = place.send(history)
-    write_log(history.filter(history["at"] < monday(AUTUMN_WEEKS - HISTORY)),
-              place.folder / "logs" / AUTUMN)  # fmt: skip
+    logs = place.folder / "logs"
+    write_log(history.filter(history["at"] < monday(AUTUMN_WEEKS - HISTORY)), logs / AUTUMN)
+    write_log(history.filter(history["at"] < monday(-_LEFT_WEEKS)), logs / _FIRST)
     page.say("Happened", f"{len(history):,} scans of the autumn came in; rules alone judged them, "
              f"{len(found):,} were suspect")  # fmt: skip
-    job = year.job("retrain", "training", seed=year.seed, epochs=year.epochs)
-    first = str(job["version"])
-    page.say("Done", f"job {job['id']} trained {first} on them")
+    year.progress("training", 0.0)
+    artifact = str(place.folder / "first")
+    place.command("train", str(logs / _FIRST), "--sites", str(DEMO), "--out", artifact,
+                  "--seed", str(year.seed), "--epochs", str(year.epochs))  # fmt: skip
+    first = place.command("models", "add", artifact).split(";")[0].removeprefix("registered ")
+    page.say("Done", f"{first} was trained on them, but for the last {_LEFT_WEEKS} weeks, and "
+             "registered")  # fmt: skip
+    year.job(f"models/{first}/gate", "at the gate")
     told = tell_gate(year, first)
     page.expect(holds=told["passed"], fault="the gate refuses the first version")
     _promote(year, first, "the first one; it passed the gate")
-    page.ways(("models retrain", f"POST {ADMIN}/retrain"),
-              (f"models gate {first}", f"GET {ADMIN}/models/{{version}}/gate"),
+    page.ways((f"train {_FIRST} --sites network/ --out first/", f"POST {ADMIN}/retrain"),
+              ("models add first/", "the same"),
+              (f"models gate {first}", f"POST {ADMIN}/models/{{version}}/gate"),
               (f"models promote {first}", f"POST {ADMIN}/models/{{version}}/promote"))  # fmt: skip
     year.versions["first"] = first
 
