@@ -18,12 +18,14 @@ import polars as pl
 from scantrail.errors import StoreError
 from scantrail.ingest.gs1 import item_of
 from scantrail.ingest.lots import lots
+from scantrail.registry import NONE
 from scantrail.rollout import Rollout
 from scantrail.stores.audit import AUTOMATIC, Act, Audit, Outcome
 from scantrail.stores.deployments import Deployment
 from scantrail.stores.feedback import FeedbackStore
 from scantrail.stores.outcomes import Outcomes
 from scantrail.stores.trials import Trials
+from scantrail.stores.windows import Clock
 from scantrail.trials.sequential import Tally
 from scantrail.trials.worse import AftercareSettings, Period, worse
 
@@ -33,7 +35,11 @@ RollBack = Callable[[str, str, str], Any]
 
 @dataclass(frozen=True, slots=True)
 class Aftercare:
-    """Watches promotions. Safe to use from several threads and processes."""
+    """Watches promotions. Safe to use from several threads and processes.
+
+    `clock`: whether hours are those in which scans came in, or were made (of logs that are handed
+    in long after).
+    """
 
     rollout: Rollout
     outcomes: Outcomes
@@ -41,6 +47,7 @@ class Aftercare:
     trials: Trials
     audit: Audit
     settings: AftercareSettings
+    clock: Clock = "arrival"
 
     def tend(self, roll_back: RollBack | None = None) -> Deployment | None:
         """Look once how the newest promotion does, and take it back if it is worse.
@@ -80,6 +87,8 @@ class Aftercare:
         """Why a promotion is to be taken back; None where nothing speaks against it."""
         earliest = promotion.at - self._span(self.settings.before_hours)
         before = self._period(max(self._judged_since(promotion), earliest), promotion.at)
+        if self._judged_before(promotion) == NONE:  # rules alone raise no learned alert
+            before = before._replace(lots=Tally(0, 0))
         after = self._period(promotion.at, None)
         return worse(before, after, self.settings)
 
@@ -122,8 +131,13 @@ class Aftercare:
             since = 0 if one.action == "start" else one.at
         return since
 
+    def _judged_before(self, promotion: Deployment) -> str | None:
+        """The version before a promotion."""
+        chain = [one for one in self.rollout.deployments.all() if one.id < promotion.id]
+        return chain[-1].version if chain else None
+
     def _period(self, since: int, until: int | None) -> Period:
-        hours = self.outcomes.hours(since, until)
+        hours = self.outcomes.hours(since, until, self.clock)
         hours = hours.with_columns(lot=pl.Series(lots(hours["item"])))
         units = hours.group_by("lot", "hour").agg(pl.col("learned").any())
         alerted = self.outcomes.items(since, until).filter("alerted")["item"].unique()

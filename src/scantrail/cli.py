@@ -16,6 +16,7 @@ from scantrail import cli_backtest, cli_dataset, cli_evaluation, cli_jobs, cli_t
 from scantrail.cli_alerts import alerts_app
 from scantrail.cli_feedback import feedback_app
 from scantrail.cli_keys import audit, keys_app
+from scantrail.cli_lifecycle import lifecycle_app
 from scantrail.cli_models import models_app
 from scantrail.cli_monitor import monitor_app
 from scantrail.cli_monitoring import drift
@@ -56,6 +57,7 @@ app.add_typer(monitor_app, name="monitor")
 app.add_typer(alerts_app, name="alerts")
 app.add_typer(feedback_app, name="feedback")
 app.command()(worker)
+app.add_typer(lifecycle_app, name="lifecycle")
 
 _FOUND: Final = 3  # exit code of `--fail-on`
 _ERROR: Final = 1

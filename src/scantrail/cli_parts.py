@@ -76,8 +76,8 @@ def stages(total: int, *, quiet: bool) -> Iterator[StageCall]:
 
 
 @contextmanager
-def shares() -> Iterator[Callable[[str, float], None]]:
-    """A progress bar over shares of the whole, on stderr, gone when done."""
+def shares(console: Console = STDERR) -> Iterator[Callable[[str, float], None]]:
+    """A progress bar over shares of the whole, on stderr by default, gone when done."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description:<24}"),
@@ -87,7 +87,7 @@ def shares() -> Iterator[Callable[[str, float], None]]:
         TimeRemainingColumn(),
     )
     with Progress(
-        *columns, console=STDERR, transient=True, disable=not STDERR.is_terminal
+        *columns, console=console, transient=True, disable=not console.is_terminal
     ) as progress:
         task = progress.add_task("", total=1.0)
         yield lambda name, share: progress.update(task, description=name, completed=share)

@@ -7,6 +7,7 @@ from typing import Final
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from scantrail.stores.alerts import StoredChange
@@ -18,26 +19,25 @@ _SHOWN: Final = 8  # symptoms of an alert
 
 
 def show_alerts(changes: Sequence[StoredChange], names: Mapping[str, str]) -> None:
-    """Print how alerts stand, one a line; `names`: what sites are called, by location id."""
+    """Print how alerts stand; `names`: what sites are called, by location id."""
     console = Console(highlight=False)
     if not changes:
         console.print("[green]no such alerts[/]")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("id", "phase", "since", "place", "strength", "what"):
-        table.add_column(column, no_wrap=column != "what", overflow="fold")
     for change in changes:
         alert = alert_of(change)
         lead = alert.lead
         notes = [f"snoozed until {alert.snoozed:%Y-%m-%d %H:%M}"] if alert.snoozed else []
         notes += [f"{alert.acknowledged} looks after it"] if alert.acknowledged else []
         more = f" [dim]({'; '.join(map(escape, notes))})[/]" if notes else ""
-        table.add_row(
-            change.alert, change.phase, str(alert.since),
-            escape(names.get(lead.place, lead.place) or "the whole chain"),
-            f"{lead.strength:.1f}", f"{lead.check}: {escape(lead.what)}{more}",
-        )  # fmt: skip
-    console.print(table)
+        place = escape(names.get(lead.place, lead.place) or "the whole chain")
+        console.print(
+            f"[bold]{change.alert}[/]  {change.phase}, since {alert.since}: {place}  "
+            f"[dim]strength {lead.strength:.1f}[/]{more}",
+            soft_wrap=True,
+        )
+        text = Padding(f"{lead.check}: {escape(lead.what)}", (0, 0, 0, 14), expand=False)
+        console.print(text)
 
 
 def show_alert(changes: Sequence[StoredChange], names: Mapping[str, str]) -> None:

@@ -327,8 +327,9 @@ def aftercare(engine: Engine, stores: Stores) -> Aftercare:
     settings = engine.settings.aftercare
     changes = rollout(engine, stores)
     return Aftercare(
-        changes, stores.outcomes, stores.feedback, stores.trials, stores.audit, settings
-    )
+        changes, stores.outcomes, stores.feedback, stores.trials, stores.audit, settings,
+        engine.settings.monitoring.clock,
+    )  # fmt: skip
 
 
 def remembering(artifact: Artifact | None, cache: CountingCache | None) -> Artifact | None:
@@ -500,6 +501,16 @@ def _suspected(learned: Engine, events: Events) -> tuple[Journeys, pl.DataFrame]
     journeys = pipeline.see(events.frame, learned.network)
     (rules,) = learned.detectors("default", ml=False)
     return journeys, rules.judge(journeys).scores
+
+
+def check_extra() -> None:
+    """Refuse to begin what needs the extra `train` where it is not installed.
+
+    Raises:
+        TrainingError: It isn't.
+    """
+    with _with_extra():
+        import scantrail.training.train  # noqa: F401 - to see whether it can be
 
 
 @contextmanager

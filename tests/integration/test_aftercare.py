@@ -31,7 +31,7 @@ class Place:
         self.care = wiring.aftercare(self.engine, self.stores)
         self._number = 0
 
-    def judged(self, begin, lots, alerted, kind="model"):
+    def judged(self, begin, lots, alerted, kind="model", scanned=None):
         """One item of each lot is judged in the hour from `begin`; of some lots, it is suspect."""
         with self.stores.database.writing() as connection:
             for lot in range(lots):
@@ -45,7 +45,7 @@ class Place:
                 item = CODE.format(lot, self._number)
                 connection.execute(sa.insert(EVENTS), {
                     "digest": digest, "report_id": report, "position": 0, "item": item,
-                    "epc_code": item, "time": begin, "offset": 0, "flags": 0, "moment": 0,
+                    "epc_code": item, "time": scanned or begin, "offset": 0, "flags": 0, "moment": 0,
                     "apart": False,
                 })  # fmt: skip
                 connection.execute(sa.insert(VERDICTS), {
@@ -206,3 +206,24 @@ def test_a_registry_copies_all_files_of_a_version(tmp_path):
     registry = wiring.registry(read_settings({}, models=str(tmp_path / "models")))
     version = registry.add(folder)
     assert (registry.folder / version / "svm_state.npz").read_bytes() == b"state"
+
+
+def test_after_rules_alone_learned_alerts_are_no_sign(place):
+    """There were none before, as nobody raised any: each would be more."""
+    promote(place, "none")
+    begin = promote(place)
+    place.judged(begin - 1000, 400, 0)
+    place.judged(begin + 1000, 300, 60)
+    assert place.care.tend() is None
+    assert place.versions()[-1] == place.new
+
+
+def test_by_the_clock_of_scans_hours_are_those_of_the_scans(database_url, tmp_path, another):
+    place = Place(database_url, models=str(tmp_path / "m"), monitoring={"clock": "scan"})
+    place.new = place.rollout.registry.add(another)
+    begin = promote(place)
+    for hour in range(3):
+        place.judged(begin + 1000, 50, 10, scanned=begin + hour * HOUR)
+    after = place.care._period(begin, None)
+    assert after.lots == (30, 120)
+    place.stores.close()

@@ -208,3 +208,19 @@ def test_what_people_said_counts(settings, stores, variant, events):
         ))  # fmt: skip
     after = gate_on(settings, stores, version, events, "kim").data["labelled"]
     assert before - 5 <= after - 4 <= before
+
+
+def test_a_log_that_ends_with_what_its_beginning_lacks_is_told(settings, stores, variant, events):
+    until = events["time"].sort()[int(0.9 * len(events))].isoformat()
+
+    champion = variant(lambda card: card["about"]["data"].update(until=until))
+    wiring.rollout(wiring.engine(settings), stores).promote(champion, "kim", "")
+    few = read_settings({"SCANTRAIL_GATE__LEAST_ITEMS": "100"}, database_url=settings.database_url)
+    told = gate_on(few, stores, "none", events, "kim")
+    [later] = [check for check in told.checks if check.name == "later scans"]
+    assert not later.passed
+    assert "; the log ends with other scans than it begins with (" in later.reason
+    assert later.reason.endswith(
+        "which nothing that learned from its beginning can know: give one in which goods of all "
+        "ages are on their way at all times"
+    )

@@ -251,7 +251,7 @@ def test_the_command_line_shows_it(run, monkeypatch, settings, watched):
     shown = json.loads(run("monitor", "show", "--json")[1])
     assert shown["state"] == "compared"
     code, out, _ = run("alerts", "list", "--all")
-    identity = out.splitlines()[1].split()[0]
+    identity = out.split()[0]
     assert run("alerts", "show", identity)[1].startswith(identity)
     assert "2025-W15" in run("monitor", "sample", "2025-W15")[1]
     assert run("alerts", "dead-letters")[1].startswith("0 given up, ")

@@ -31,6 +31,7 @@ from scantrail.wiring import Engine
 
 CONFIRMED: Final = "confirmed"  #: the kind of items that people confirmed
 _NAME: Final = "later scans"
+_MAY_BE_ODD: Final = 0.02  # of items that rules find nothing in; training supposes as many
 _NO_LABELS: Final = pl.DataFrame(
     schema={"event_id": pl.Int64(), "epc_code": pl.String(), "kind": pl.String()}
 )
@@ -116,6 +117,8 @@ def check_of(
         ), None  # fmt: skip
     scored = [scored_by(ground, engine) for engine in (champion, candidate)]
     alerts = _budget(scored[0], champion.settings.ensemble.alert_score, settings.per_10k)
+    if champion.artifact is None:
+        alerts = max(alerts, _first_budget(scored[1], candidate.settings.ensemble.alert_score))
     one, other = (found(each, alerts) for each in scored)
     told = _compared(one, other, settings.recall)
     low, high = told.difference.low, told.difference.high
@@ -152,8 +155,22 @@ def scored_by(ground: Ground, engine: Engine) -> pl.DataFrame:
 def _budget(champion: pl.DataFrame, alert_score: float, per_10k: float) -> int:
     """Alerts on items that nothing was planted into: as many as the champion raises now."""
     least = max(1, round(per_10k * int(champion["scans"].sum()) / 10_000))
-    raised = (champion["score"] >= alert_score) & ~champion["odd"]
-    return max(least, int(raised.sum()))
+    return max(least, _raised(champion, alert_score))
+
+
+def _first_budget(candidate: pl.DataFrame, alert_score: float) -> int:
+    """Alerts where rules alone judge now: as many as the candidate raises, within reason.
+
+    Items that rules alert on are not presumed normal, so on those that are rules raise none. What
+    else is odd in the log only learned detectors see, and a first one must not be charged for it.
+    """
+    others = int((~candidate["odd"]).sum())
+    return min(_raised(candidate, alert_score), round(_MAY_BE_ODD * others))
+
+
+def _raised(items: pl.DataFrame, alert_score: float) -> int:
+    """Alerts on items that nothing was planted into."""
+    return int(((items["score"] >= alert_score) & ~items["odd"]).sum())
 
 
 def found(items: pl.DataFrame, alerts: int) -> pl.DataFrame:

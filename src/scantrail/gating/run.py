@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import polars as pl
 
 from scantrail import wiring
@@ -14,6 +15,7 @@ from scantrail.artifact import Artifact
 from scantrail.errors import ArtifactError
 from scantrail.gate import Check, Gated, keep
 from scantrail.gating import cost, held_out, known
+from scantrail.gating.alike import unlike
 from scantrail.registry import Registry
 from scantrail.settings import Settings
 from scantrail.vocabulary.events import Events
@@ -84,6 +86,8 @@ def _checked(
     ground = held_out.ground_of(rules, events, since, said, gate)
     progress("judging later scans", 0.2)
     later, comparison = held_out.check_of(ground, champion, candidate, gate)
+    if comparison and since and not later.passed:
+        later = _explained(later, events, since)
     progress("judging known journeys", 0.7)
     journeys = known.known_journeys(settings, rules)
     checks = [
@@ -108,6 +112,19 @@ def _checked(
         "known": journeys.source if journeys else None,
     }
     return checks, data
+
+
+def _explained(later: Check, events: pl.DataFrame, since: dt.datetime) -> Check:
+    """A refusal with what may be the cause: a log that ends with what its beginning lacks."""
+    told = unlike(events, since)
+    if told is None:
+        return later
+    why = (
+        f"{later.reason}; the log ends with other scans than it begins with ({told}), which "
+        "nothing that learned from its beginning can know: give one in which goods of all ages are "
+        "on their way at all times"
+    )
+    return msgspec.structs.replace(later, reason=why)
 
 
 def _learned_until(artifacts: list[Artifact | None]) -> dt.datetime | None:

@@ -89,8 +89,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def since(self) -> dt.date:
-        """The first day on which it shows."""
-        return min(one.since for one in self.symptoms.values())
+        """The first day on which it shows; signals by themselves look back a week at most."""
+        return min(self.first.date(), *(one.since for one in self.symptoms.values()))
 
 
 class Book(msgspec.Struct, frozen=True):

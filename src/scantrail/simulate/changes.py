@@ -107,7 +107,11 @@ def _garbling_scanner(scans: pl.DataFrame, since: dt.datetime, rng: np.random.Ge
     struck = here & pl.Series(rng.random(len(scans)) < 0.2)
     garbled = pl.col("epc_code").str.replace_all(".", "", literal=True)
     return Changed(
-        scans.with_columns(epc_code=pl.when(struck).then(garbled).otherwise("epc_code")), place
+        scans.with_columns(
+            epc_code=pl.when(struck).then(garbled).otherwise("epc_code"),
+            kind=pl.when(struck).then(pl.lit("scanCorruption")).otherwise("kind"),
+        ),
+        place,
     )
 
 
@@ -130,7 +134,9 @@ def _more_clones(scans: pl.DataFrame, since: dt.datetime, rng: np.random.Generat
     name = hubs.filter(pl.col("location_id") == other)["scan_location"][0]
     here = scans.filter((pl.col("location_id") == place) & (pl.col("at") >= since))
     twins = here.filter(pl.Series(rng.random(len(here)) < 0.05)).with_columns(
-        location_id=pl.lit(other, pl.Int64), scan_location=pl.lit(name)
+        location_id=pl.lit(other, pl.Int64),
+        scan_location=pl.lit(name),
+        kind=pl.lit("rareClone"),
     )
     return Changed(in_upload_order(pl.concat([scans, twins])), place)
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 ITEM_MIX: Final[Mapping[str, float]] = MappingProxyType(
     {kind: n for kind, n in DEFAULT_MIX.items() if kind not in {"readRateDrop", "clockSkew"}}
 )
-#: Columns of a stream: the raw ones, the local time of the scan and of its arrival in the file.
+#: Columns of a stream: the raw ones, the local time of the scan and of its arrival in the file, and
+#: what is odd about it (as `simulate` labels it; null where nothing is).
 STREAM: Final = pl.Schema(
     {
         "file_id": pl.Int64(),
@@ -36,6 +37,7 @@ STREAM: Final = pl.Schema(
         "epc_code": pl.String(),
         "at": pl.Datetime("us"),
         "uploaded": pl.Datetime("us"),
+        "kind": pl.String(),
     }
 )
 _CODE: Final = r"^(001)\.([0-9]{7}\.[0-9]{7})(\..*)$"
@@ -116,7 +118,9 @@ def _cohort(config: StreamConfig, week: int, rng: np.random.Generator) -> pl.Dat
         )
     )
     at = pl.col("event_time").str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us")
-    scans = made.scans.with_columns(at=at)
+    odd = made.labels.select("event_id", "kind")
+    scans = made.scans.join(odd, on="event_id", how="left", maintain_order="left")
+    scans = scans.with_columns(at=at)
     uploaded = pl.col("at").cum_max().over("file_id")  # rows are in the order of upload
     return _own_products(scans.with_columns(uploaded=uploaded), rng).select(STREAM.names())
 

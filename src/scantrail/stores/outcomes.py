@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from scantrail.stores.database import Database
 from scantrail.stores.tables import EVENTS as SCANS
 from scantrail.stores.tables import JUDGEMENTS, REPORTS, VERDICTS
+from scantrail.stores.windows import Clock
 from scantrail.vocabulary.findings import AnomalyKind
 
 _MODEL: Final = AnomalyKind.MODEL.value
@@ -23,7 +24,7 @@ ITEMS: Final[dict[Any, Any]] = {
     "alerted": pl.Boolean(),
     "learned": pl.Boolean(),
 }
-#: `hour`: since 1970, UTC, in which the item was judged; `learned` as above.
+#: `hour`: since 1970, UTC, in which scans came, or were made; `learned` as above.
 HOURS: Final[dict[Any, Any]] = {"item": pl.String(), "hour": pl.Int64(), "learned": pl.Boolean()}
 
 
@@ -54,9 +55,13 @@ class Outcomes:
             asked = asked.where(REPORTS.c.created_at < until)
         return self._read(asked, ITEMS)
 
-    def hours(self, since: int, until: int | None = None) -> pl.DataFrame:
-        """Items of journeys by the hour in which they were judged (`HOURS`); see `items`."""
-        hour = REPORTS.c.created_at // sa.literal(_HOUR, sa.BigInteger)
+    def hours(self, since: int, until: int | None = None, clock: Clock = "arrival") -> pl.DataFrame:
+        """Items of journeys by the hour in which they came, or were scanned (`HOURS`).
+
+        `since` and `until` are of reports, as in `items`.
+        """
+        at = REPORTS.c.created_at if clock == "arrival" else SCANS.c.time
+        hour = at // sa.literal(_HOUR, sa.BigInteger)
         learned = VERDICTS.c.anomaly & (VERDICTS.c.kind == _MODEL)
         asked = (
             sa.select(VERDICTS.c.item, hour, _any(learned))

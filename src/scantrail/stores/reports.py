@@ -13,6 +13,7 @@ from scantrail.stores.database import Database
 from scantrail.stores.tables import EVENTS as SCANS
 from scantrail.stores.tables import ITEMS, JUDGEMENTS, REPORTS, VERDICTS
 from scantrail.stores.trails import KNOWN, Known, as_id
+from scantrail.stores.windows import Clock
 from scantrail.trials.assignment import versions_of
 
 Row = dict[str, Any]
@@ -98,15 +99,23 @@ class Reports:
         events = pl.concat([Known.read([]).events, *parts])
         return events.with_columns(row=pl.int_range(len(events), dtype=pl.UInt32))
 
-    def judged_at(self, moment: int) -> Row | None:
-        """The last report made until a moment, and the versions that it was judged by."""
+    def judged_at(self, moment: int, clock: Clock = "arrival") -> Row | None:
+        """The last report made until a moment, and the versions that it was judged by.
+
+        By the clock `scan`: the report with which the last scan came that was made until then.
+        """
         asked = (
             sa.select(REPORTS.c.id, REPORTS.c.created_at, JUDGEMENTS.c.made_by)
             .join(JUDGEMENTS, JUDGEMENTS.c.digest == REPORTS.c.judgement)
-            .where(REPORTS.c.created_at <= moment)
-            .order_by(REPORTS.c.created_at.desc(), REPORTS.c.id.desc())
             .limit(1)
         )
+        if clock == "arrival":
+            newest = (REPORTS.c.created_at.desc(), REPORTS.c.id.desc())
+            asked = asked.where(REPORTS.c.created_at <= moment).order_by(*newest)
+        else:
+            asked = asked.join(SCANS, SCANS.c.report_id == REPORTS.c.id)
+            newest = (SCANS.c.time.desc(), SCANS.c.report_id.desc())
+            asked = asked.where(SCANS.c.time <= moment, ~SCANS.c.apart).order_by(*newest)
         found = self._read(asked)
         if not found:
             return None

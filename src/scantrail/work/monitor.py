@@ -111,10 +111,9 @@ class Watch:
         return max(-(-self.stores.windows.scans(span, given.clock) // given.most_scans), 1)
 
     def _version(self, at: dt.datetime) -> str:
-        """The version that judged then; of a log that was handed in later, the one that judges."""
-        if self.settings.monitoring.clock == "scan":
-            at = dt.datetime(9000, 1, 1)  # noqa: DTZ001 - by the sites' clock
-        judged = self.stores.reports.judged_at(moment(at, self.settings.zone))
+        """The version that judged what was scanned until then."""
+        clock = self.settings.monitoring.clock
+        judged = self.stores.reports.judged_at(moment(at, self.settings.zone), clock)
         return judged["versions"].get("lstm", RULES) if judged else RULES
 
     def _baseline(self, until: dt.datetime, network: Any, progress: Progress) -> _Ruling | None:

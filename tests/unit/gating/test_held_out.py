@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from scantrail.evaluation.comparison import Outcome
-from scantrail.gating.held_out import _budget, _compared, _some, found
+from scantrail.gating.held_out import _budget, _compared, _first_budget, _some, found
 
 CODE = "001.8804823.1293291.{:06}.20250701.{:09}"
 
@@ -29,6 +29,12 @@ def test_the_budget_is_what_the_champion_raises_now():
     assert _budget(champion, 65.0, 3.0) == 3
     assert _budget(champion, 65.0, 100.0) == round(100 * 443 * 5 / 10_000)
     assert _budget(items(HONEST, ODD), 65.0, 3.0) == 1
+
+
+def test_where_rules_alone_judge_it_is_what_the_first_version_raises_within_reason():
+    assert _first_budget(items([*HONEST, 70, 80, 90], ODD), 65.0) == 3
+    assert _first_budget(items([90.0] * 400, ODD), 65.0) == 8  # one that cries wolf: 2 %
+    assert _first_budget(items(HONEST, ODD), 65.0) == 0
 
 
 def test_one_that_cries_wolf_wastes_its_alerts():

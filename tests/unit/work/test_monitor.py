@@ -57,6 +57,30 @@ def test_by_when_scans_were_made_an_old_log_can_be_watched(handed_in):
     assert sample_of(settings, stores, "2025-W11") == sample
 
 
+def test_a_baseline_is_of_the_version_that_judged_its_scans(handed_in, call):
+    """Scans that another version judged say nothing of the scores of the one that judges now."""
+    from scantrail.serve.api import create_app
+
+    settings, stores = handed_in
+    watch = Watch(settings, stores)
+    watch.run(None, quiet)
+    engine = wiring.engine(read_settings({}, database_url=settings.database_url))
+    send = call(create_app(engine, stores, insecure_local=True))
+    scan = {
+        "epc_code": "001.8804823.1293291.010004.20250701.000004002", "location_id": 1001,
+        "business_step": "Factory", "event_type": "Aggregation", "file_id": 1, "event_id": 1,
+        "event_time": "2025-03-26 10:00:00",
+    }  # fmt: skip
+    assert send("POST", "/api/v1/barcode-anomaly-detect", json={"data": [scan]}).status_code == 200
+    judges = wiring.version_of(wiring.DEMO_ARTIFACT)
+    day = dt.datetime.fromisoformat
+    assert watch._version(day("2025-03-23")) == "rules"
+    assert watch._version(day("2025-03-27")) == judges
+    assert watch._version(day("2024-01-01")) == "rules"  # nothing had been scanned
+    ruling = watch._baseline(day("2025-03-27"), engine.network, quiet)
+    assert (ruling.version, ruling.with_scores) == (judges, False)
+
+
 def test_where_nothing_is_stored_there_is_nothing_to_do(tmp_path):
     settings = read_settings({}, database_url=f"sqlite:///{tmp_path / 'x.sqlite'}")
     stores = wiring.stores(settings)

@@ -59,6 +59,18 @@ def test_drift_that_lasts_is_a_reason_and_starts_a_retraining_where_it_may(setti
     assert triggers.pull(again, stores, SINCE + WEEK) == []  # one waits
 
 
+def test_drift_may_have_to_last_for_longer_than_signals_look_back(settings, stores):
+    for day in range(30):  # each signal sees its own seven days
+        with stores.alerts.turn() as turn:
+            now = SINCE + dt.timedelta(days=day)
+            mine = msgspec.structs.replace(signal(), since=max(SINCE, now - WEEK).date())
+            alerting.evaluate(turn, [mine], now, AlertSettings(), lambda _a, _b: False)
+    patient = with_triggers(settings, drift_days=28)
+    assert triggers.reasons(patient, stores, (SINCE + 4 * WEEK).date() - dt.timedelta(1)) == []
+    [found] = triggers.reasons(patient, stores, (SINCE + 4 * WEEK).date())
+    assert found == ("drift", "travel at 1 (since 2025-09-01)")
+
+
 @pytest.mark.parametrize(("check", "view"), [("silent", "silence"), ("drift", "delay"),
                                              ("drift", "rejected"), ("volume", "scans")])  # fmt: skip
 def test_faults_of_feeds_teach_nothing(settings, stores, check, view):
