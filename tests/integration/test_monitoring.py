@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-import os
 
 import msgspec
 import numpy as np
@@ -10,8 +9,6 @@ import polars as pl
 import pytest
 
 from scantrail import wiring
-from scantrail.history.posts import Post
-from scantrail.history.taking import take
 from scantrail.serve.api import create_app
 from scantrail.settings import read_settings
 from scantrail.simulate.changes import CHANGES
@@ -23,8 +20,6 @@ from scantrail.work.queue import queue_file
 CONFIG = StreamConfig(weeks=6, items=500, seed=3, warm_up=6)
 START = dt.datetime.combine(CONFIG.start, dt.time())
 CHANGE = START + dt.timedelta(weeks=5)
-SINCE_1970 = dt.datetime.fromisoformat("1970-01-01T09:00:00")  # in Korea
-EVENTS = ("file_id", "location_id", "scan_location", "business_step", "event_type", "epc_code")
 
 
 def quiet(_stage, _share):
@@ -47,22 +42,8 @@ def settings(shared_database_url):
 
 
 @pytest.fixture(scope="module")
-def stores(settings, stream, tmp_path_factory):
-    """The stream as a service would have stored it, half a day after the other."""
-    engine, opened = wiring.engine(settings), wiring.stores(settings)
-    file = tmp_path_factory.mktemp("stream") / "scans.tsv"
-    since = stream.scans.filter(pl.col("uploaded") >= START)
-    half = since.sort("uploaded").with_columns(half=pl.col("uploaded").dt.truncate("12h"))
-    for _, part in half.group_by("half", maintain_order=True):
-        part.select(*EVENTS, event_time="at", event_id=pl.int_range(pl.len())).write_csv(
-            file, separator="\t", datetime_format="%Y-%m-%d %H:%M:%S"
-        )
-        events = wiring.read_events(file, settings, engine.network.sites)
-        now = (part["uploaded"].max() - SINCE_1970) // dt.timedelta(microseconds=1)
-        post = Post(events, "file", os.urandom(16), lambda _report, _amended: b"{}")
-        take(opened.trails, [post], engine.judge_journeys, now)
-    yield opened
-    opened.close()
+def stores(settings, stream, stored):
+    return stored(settings, stream.scans.filter(pl.col("uploaded") >= START))
 
 
 @pytest.fixture(scope="module")
