@@ -116,7 +116,7 @@ def test_an_update_does_not_absorb_anomalies(engine, parts, base):
     after = highest(known, more, learned, dirty)
     seen = found(before, odd, 30, scans)
     assert seen.mean() > 0.5
-    assert found(after, odd, 30, scans)[seen].mean() > 0.95
+    assert found(after, odd, 30, scans)[seen].mean() > 0.9
     ranks = [np.searchsorted(np.sort(each[~odd]), each[odd]).mean() for each in (before, after)]
     assert ranks[1] > 0.98 * ranks[0]
 
