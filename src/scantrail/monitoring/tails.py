@@ -109,6 +109,15 @@ def kolmogorov_tail(distance: float, size: float) -> float:
     return min(max(2 * math.fsum(terms), _SMALL_P), 1.0)
 
 
+def fisher(*chances: float) -> float:
+    """The joint probability of independent tests of one thing (Fisher 1932).
+
+    >>> round(fisher(0.01, 0.5), 4)
+    0.0315
+    """
+    return chi2_tail(-2 * math.fsum(math.log(max(p, _SMALL_P)) for p in chances), 2 * len(chances))
+
+
 def false_discovery(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """The rate of false discoveries if each p-value were the last one accepted, (n,).
 

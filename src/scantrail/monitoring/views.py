@@ -57,7 +57,7 @@ VIEWS: Final = (
     View("stay", "hours between scans at one place", "features", _growing(0.05, 3000, 1.5),
          by="site"),
     View("distance", "kilometres from the site before", "features", _growing(2, 500, 1.5)),
-    View("together", "scans made at one moment", "features", _growing(1, 200, 1.35), by="site"),
+    View("together", "scans made at one moment", "features", _growing(1, 200, 1.35)),
     View("kind", "what verdicts say", "verdicts"),
     View("delay", "hours from scan to arrival", "feeds", _growing(0.25, 100, 2.0), by="site"),
     View("rejected", "rows that can't be read", "feeds", by="feed"),
