@@ -20,7 +20,7 @@ from scantrail.monitoring.paces import Paces, learn_paces
 from scantrail.monitoring.peers import Peer, learn_peers
 from scantrail.monitoring.rates import Rate, Volume, learn_rate, learn_volume, none_steadier
 from scantrail.monitoring.rhythm import Rhythm, learn_rhythm
-from scantrail.monitoring.views import CHAIN, View, labels_of, tally, views_of
+from scantrail.monitoring.views import CHAIN, View, crowds, labels_of, tally, views_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -178,10 +178,11 @@ def _references(
     observed: pl.DataFrame, view: View, labels: list[str], days: list[Any]
 ) -> dict[str, Reference]:
     """A view's histogram of every place."""
+    least = crowds(observed) if view.shared else {}
     return {
         place: Reference(
             counts.sum(axis=0).astype(int).tolist(),
-            round(design_effect(counts, ordered=bool(view.edges)), 3),
+            round(max(design_effect(counts, ordered=bool(view.edges)), least.get(place, 1.0)), 3),
         )
         for place, counts in sorted(tally(observed, view, labels, days).items())
     }

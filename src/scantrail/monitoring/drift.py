@@ -23,10 +23,11 @@ from scantrail.monitoring.distance import Distance, compare, shares_moved
 from scantrail.monitoring.paces import pace_signals
 from scantrail.monitoring.peers import peer_chances
 from scantrail.monitoring.rates import control_chart, volume_chance
+from scantrail.monitoring.rejects import READ, reject_signals
 from scantrail.monitoring.rhythm import EPOCH, silence
 from scantrail.monitoring.signals import Signal, onset
 from scantrail.monitoring.tails import false_discovery
-from scantrail.monitoring.views import View, class_names, tally, views_of
+from scantrail.monitoring.views import REJECTED, View, class_names, crowds, tally, views_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -46,6 +47,7 @@ class DriftSettings(msgspec.Struct, frozen=True, kw_only=True):
     shift_hours: float = 0.5  #: bearable hours that goods take longer, or less, than usual
     batch: float = 1.25  #: bearable factor on the size of batches, either way
     shift: float = 0.3  #: bearable shift of hours on the way and of batches, in standard deviations
+    rejects: float = 0.005  #: bearable rise of the share of rows that can't be read
     missed_visits: float = 1.5  #: bearable visits missed in a row
     closed: tuple[dt.date, ...] = ()  #: holidays, on which no site is expected to work
 
@@ -74,6 +76,7 @@ def drift(
     read = window.filter(pl.col("rejected") == "read")
     tested = [
         *_histograms(baseline, window, days, settings),
+        *_rejects(baseline, window, days, settings),
         *_news(baseline, read, days, settings),
         *_volumes(baseline, read, days, settings),
         *_alert_rates(baseline, read, days, settings),
@@ -104,9 +107,10 @@ def _plain(signal: Signal, q: float) -> Signal:
 def _histograms(
     baseline: Baseline, window: pl.DataFrame, days: list[Any], settings: DriftSettings
 ) -> Iterator[Signal]:
+    crowded = crowds(window)
     for view in views_of(window.columns):
         labels = baseline.labels.get(view.name)
-        if labels is None:
+        if labels is None or view is REJECTED:
             continue
         for place, counts in tally(window, view, labels, days).items():
             known = baseline.references[view.name].get(place)
@@ -115,7 +119,8 @@ def _histograms(
             reference = np.array(known.counts, float)
             odd = np.argmax(_day_evidence(reference, counts))  # one bad day is no drift
             rest = np.delete(counts, odd, axis=0).sum(axis=0)
-            distance = compare(reference, rest, known.design, ordered=bool(view.edges))
+            design = max(known.design, crowded.get(place, 1.0) if view.shared else 1.0)
+            distance = compare(reference, rest, design, ordered=bool(view.edges))
             if distance:
                 yield _drifted(view, place, (reference, counts, labels), distance, days, settings)
 
@@ -159,6 +164,16 @@ def _most_moved(reference: Floats, counts: Floats, names: list[str]) -> str:
     old, new = reference / reference.sum(), sample / sample.sum()
     order = np.argsort(-np.abs(moved), kind="stable")[:2]
     return ", ".join(f"{names[i]} {old[i]:.1%} → {new[i]:.1%}" for i in order)
+
+
+def _rejects(
+    baseline: Baseline, window: pl.DataFrame, days: list[Any], settings: DriftSettings
+) -> Iterator[Signal]:
+    labels = baseline.labels.get(REJECTED.name, [])
+    if READ in labels:
+        counted = tally(window, REJECTED, labels, days)
+        usual, bearable = baseline.references[REJECTED.name], (settings.alert_rate, settings.rejects)
+        yield from reject_signals(usual, counted, labels.index(READ), days, bearable)
 
 
 def _news(
