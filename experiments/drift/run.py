@@ -1,6 +1,6 @@
 """Writes the tables of docs/monitoring.md: `python experiments/drift/run.py --work DIR --out FILE`.
 
-Streams are simulated from seeds that nothing was tuned on (936 and up), judged by rules and the
+Streams are simulated from seeds that nothing was tuned on (961 and up), judged by rules and the
 bundled artifact, and watched day by day. Judged weeks and what was found in them are kept in the
 work folder, so that a run that was stopped goes on. About 35 s of processor time per seed.
 """
@@ -22,8 +22,8 @@ from scantrail.monitoring.drift import DriftSettings
 from scantrail.monitoring.watch import WatchSettings, neighbours, play
 from scantrail.simulate.changes import CHANGES, NEW_PRODUCT
 
-SEEDS = range(936, 961)
-CHANGED = 949  # seeds below are watched with every change, too
+SEEDS = range(961, 986)
+CHANGED = 971  # seeds below are watched with every change, too
 SETTINGS = WatchSettings(drift=DriftSettings(closed=HOLIDAYS))
 #: Harder ones, for which nothing is promised.
 HARD = ("clock an hour fast",)

@@ -42,7 +42,9 @@ class DriftSettings(msgspec.Struct, frozen=True, kw_only=True):
     new_share: float = 0.003  #: bearable share of scans with a value never seen before
     volume: float = 1.5  #: bearable factor on a site's scans a week, either way
     volume_share: float = 0.005  #: bearable change of a site's scans, as a share of all scans
-    alert_rate: float = 2.0  #: bearable factor on suspect scans per 10,000
+    alert_rate: float = (
+        2.0  #: bearable factor on shares that should stay low: suspect, clashing, unreadable
+    )
     alerts: float = 4.0  #: bearable suspect scans above the usual number, in the days compared
     shift_hours: float = 0.5  #: bearable hours that goods take longer, or less, than usual
     batch: float = 1.25  #: bearable factor on the size of batches, either way
@@ -171,8 +173,9 @@ def _rejects(
 ) -> Iterator[Signal]:
     labels = baseline.labels.get(REJECTED.name, [])
     if READ in labels:
+        usual = baseline.references[REJECTED.name]
         counted = tally(window, REJECTED, labels, days)
-        usual, bearable = baseline.references[REJECTED.name], (settings.alert_rate, settings.rejects)
+        bearable = settings.alert_rate, settings.rejects
         yield from reject_signals(usual, counted, labels.index(READ), days, bearable)
 
 

@@ -63,7 +63,8 @@ VIEWS: Final = (
     View("distance", "kilometres from the site before", "features", _growing(2, 500, 1.5)),
     View("together", "scans made at one moment", "features", _growing(1, 200, 1.35)),
     View("kind", "what verdicts say", "verdicts", shared=False),
-    View("delay", "hours from scan to arrival", "feeds", _growing(0.25, 100, 2.0), by="site"),
+    View("delay", "hours from scan to arrival", "feeds", _growing(0.25, 100, 2.0), by="site",
+         shared=False),
     REJECTED,
 )  # fmt: skip
 
