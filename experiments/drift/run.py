@@ -91,7 +91,7 @@ def page(found: dict[int, dict[str, Any]]) -> str:
     single = sum(len(one["signals"]) for one in calm)
     lines = [
         f"Stationary: **{alarms} alarm{'s' if alarms != 1 else ''} in {len(calm)} runs** of eight "
-        f"evaluations each, {single} signals.",
+        f"evaluations each, {single} signal{'s' if single != 1 else ''}.",
         "",
         f"Changes, about {ITEMS:,} items made a week:",
         "",
