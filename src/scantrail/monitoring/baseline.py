@@ -13,10 +13,16 @@ import numpy.typing as npt
 import polars as pl
 
 from scantrail.errors import MonitoringError
+from scantrail.monitoring.batches import Batches, learn_batches
+from scantrail.monitoring.clashes import clashes
 from scantrail.monitoring.distance import design_effect
+from scantrail.monitoring.paces import Paces, learn_paces
+from scantrail.monitoring.peers import Peer, learn_peers
 from scantrail.monitoring.rates import Rate, Volume, learn_rate, learn_volume, none_steadier
 from scantrail.monitoring.rhythm import Rhythm, learn_rhythm
-from scantrail.monitoring.views import CHAIN, View, labels_of, tally, views_of
+from scantrail.monitoring.views import CHAIN, View, crowds, labels_of, tally, views_of
+
+Floats = npt.NDArray[np.float64]
 
 FORMAT: Final = 1
 _LEAST_DAYS: Final = 14
@@ -46,6 +52,10 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
         rates: Place to its usual share of suspect scans.
         volumes: Place to its usual scans a week.
         rhythms: Site to its rhythm.
+        peers: Site to its share of what sites of its kind scan.
+        clashes: Site to its usual share of codes that are at two places at once.
+        paces: Usual hours on the way, lane by lane.
+        batches: Usual sizes of batches.
     """
 
     format: int = FORMAT
@@ -59,6 +69,10 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     rates: dict[str, Rate]
     volumes: dict[str, Volume]
     rhythms: dict[str, Rhythm]
+    peers: dict[str, Peer] = {}  # none of these in what was learned before there were such tests
+    clashes: dict[str, Rate] = {}
+    paces: Paces = Paces()
+    batches: Batches = Batches()
 
     @property
     def digest(self) -> str:
@@ -125,7 +139,7 @@ def learn_baseline(observed: pl.DataFrame, versions: dict[str, str] | None = Non
     alerts, scans = daily(read, "alert", days), daily(read, None, days)
     weeks = len(days) // _WEEK
     start = len(days) - weeks * _WEEK
-    chain = alerts[CHAIN].sum() / max(scans[CHAIN].sum(), 1.0)
+    clashing = daily(clashes(read), None, days)
     return Baseline(
         first=days[0],
         last=days[-1],
@@ -136,7 +150,7 @@ def learn_baseline(observed: pl.DataFrame, versions: dict[str, str] | None = Non
             view.name: _references(observed, view, labels[view.name], days) for view in views
         },
         known={view.name: _known(read, view.name) for view in views if view.news},
-        rates={site: learn_rate(alerts[site], n, chain) for site, n in sorted(scans.items())},
+        rates=_rates(alerts, scans),
         volumes=none_steadier(
             {
                 site: learn_volume(n[start:].reshape(weeks, _WEEK).sum(axis=1))
@@ -144,17 +158,31 @@ def learn_baseline(observed: pl.DataFrame, versions: dict[str, str] | None = Non
             }
         ),
         rhythms=_rhythms(read, len(days) / _WEEK),
+        peers=learn_peers(read, scans),
+        clashes={site: one for site, one in _rates(clashing, scans).items() if site != CHAIN},
+        paces=learn_paces(read, days),
+        batches=learn_batches(read, days),
     )
+
+
+def _rates(counted: dict[str, Floats], scans: dict[str, Floats]) -> dict[str, Rate]:
+    """Every place's usual share of scans that are counted."""
+    chain = counted[CHAIN].sum() / max(scans[CHAIN].sum(), 1.0)
+    none = np.zeros_like(scans[CHAIN])
+    return {
+        site: learn_rate(counted.get(site, none), n, chain) for site, n in sorted(scans.items())
+    }
 
 
 def _references(
     observed: pl.DataFrame, view: View, labels: list[str], days: list[Any]
 ) -> dict[str, Reference]:
     """A view's histogram of every place."""
+    least = crowds(observed) if view.shared else {}
     return {
         place: Reference(
             counts.sum(axis=0).astype(int).tolist(),
-            round(design_effect(counts, ordered=bool(view.edges)), 3),
+            round(max(design_effect(counts, ordered=bool(view.edges)), least.get(place, 1.0)), 3),
         )
         for place, counts in sorted(tally(observed, view, labels, days).items())
     }
@@ -171,9 +199,7 @@ def days_of(observed: pl.DataFrame) -> list[Any]:
     return pl.date_range(first, last, eager=True).to_list()
 
 
-def daily(
-    read: pl.DataFrame, flag: str | None, days: list[Any]
-) -> dict[str, npt.NDArray[np.float64]]:
+def daily(read: pl.DataFrame, flag: str | None, days: list[Any]) -> dict[str, Floats]:
     """Scans a day, (days,), for the whole chain and every site; of those with a flag, if named."""
     value = pl.col(flag).sum() if flag else pl.len()
     counted = read.group_by("site", "day").agg(n=value.cast(pl.Float64))

@@ -132,8 +132,8 @@ def _merged(
     reference: Floats, sample: Floats, size: float, *, ordered: bool
 ) -> npt.NDArray[np.int64]:
     """The class that each class goes into, so that none is too small; neighbours if ordered."""
-    expected = (reference + sample) / (reference.sum() + sample.sum()) * size
     if not ordered:
+        expected = (reference + sample) / (reference.sum() + sample.sum()) * size
         small = expected < _LEAST_EXPECTED
         at = np.cumsum(~small) - 1
         at[small] = at.max() + 1
@@ -141,6 +141,8 @@ def _merged(
         if last < _LEAST_EXPECTED and (~small).any():  # still too small: to the smallest
             at[small] = at[~small][np.argmin(expected[~small])]
         return _dense(at)
+    # of the effect alone, to which both mean as much: what is new must not go into what was common
+    expected = (reference / reference.sum() + sample / sample.sum()) / 2 * size
     least = min(_LEAST_EXPECTED, size / 4)  # at least about four classes
     at, filled = np.zeros(len(expected), np.int64), 0.0
     for i, one in enumerate(expected):

@@ -17,12 +17,17 @@ import numpy.typing as npt
 import polars as pl
 
 from scantrail.monitoring.baseline import Baseline, daily, visits
+from scantrail.monitoring.batches import batch_signals
+from scantrail.monitoring.clashes import clash_signals, clashes
 from scantrail.monitoring.distance import Distance, compare, shares_moved
+from scantrail.monitoring.paces import pace_signals
+from scantrail.monitoring.peers import peer_chances
 from scantrail.monitoring.rates import control_chart, volume_chance
+from scantrail.monitoring.rejects import READ, reject_signals
 from scantrail.monitoring.rhythm import EPOCH, silence
 from scantrail.monitoring.signals import Signal, onset
 from scantrail.monitoring.tails import false_discovery
-from scantrail.monitoring.views import View, class_names, tally, views_of
+from scantrail.monitoring.views import REJECTED, View, class_names, crowds, tally, views_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -31,14 +36,20 @@ class DriftSettings(msgspec.Struct, frozen=True, kw_only=True):
     """When a departure is worth a word."""
 
     days: int = 7  #: compared with the baseline; whole weeks, since weekdays differ
-    false_discoveries: float = 0.001  #: accepted rate among signals
+    false_discoveries: float = 0.005  #: accepted rate among signals
     psi: float = 0.10  #: bearable population stability index, chance taken off
     ks: float = 0.10  #: bearable distance of distribution functions
     new_share: float = 0.003  #: bearable share of scans with a value never seen before
     volume: float = 1.5  #: bearable factor on a site's scans a week, either way
     volume_share: float = 0.005  #: bearable change of a site's scans, as a share of all scans
-    alert_rate: float = 2.0  #: bearable factor on suspect scans per 10,000
+    alert_rate: float = (
+        2.0  #: bearable factor on shares that should stay low: suspect, clashing, unreadable
+    )
     alerts: float = 4.0  #: bearable suspect scans above the usual number, in the days compared
+    shift_hours: float = 0.5  #: bearable hours that goods take longer, or less, than usual
+    batch: float = 1.25  #: bearable factor on the size of batches, either way
+    shift: float = 0.3  #: bearable shift of hours on the way and of batches, in standard deviations
+    rejects: float = 0.005  #: bearable rise of the share of rows that can't be read
     missed_visits: float = 1.5  #: bearable visits missed in a row
     closed: tuple[dt.date, ...] = ()  #: holidays, on which no site is expected to work
 
@@ -67,9 +78,13 @@ def drift(
     read = window.filter(pl.col("rejected") == "read")
     tested = [
         *_histograms(baseline, window, days, settings),
+        *_rejects(baseline, window, days, settings),
         *_news(baseline, read, days, settings),
         *_volumes(baseline, read, days, settings),
         *_alert_rates(baseline, read, days, settings),
+        *_clashes(baseline, read, days, settings),
+        *pace_signals(baseline.paces, read, days, (settings.shift_hours, settings.shift)),
+        *batch_signals(baseline.batches, read, days, (settings.batch, settings.shift)),
         *_silences(baseline, observed.filter(pl.col("seen") < now), now, settings),
     ]
     if not tested:
@@ -94,9 +109,10 @@ def _plain(signal: Signal, q: float) -> Signal:
 def _histograms(
     baseline: Baseline, window: pl.DataFrame, days: list[Any], settings: DriftSettings
 ) -> Iterator[Signal]:
+    crowded = crowds(window)
     for view in views_of(window.columns):
         labels = baseline.labels.get(view.name)
-        if labels is None:
+        if labels is None or view is REJECTED:
             continue
         for place, counts in tally(window, view, labels, days).items():
             known = baseline.references[view.name].get(place)
@@ -105,7 +121,8 @@ def _histograms(
             reference = np.array(known.counts, float)
             odd = np.argmax(_day_evidence(reference, counts))  # one bad day is no drift
             rest = np.delete(counts, odd, axis=0).sum(axis=0)
-            distance = compare(reference, rest, known.design, ordered=bool(view.edges))
+            design = max(known.design, crowded.get(place, 1.0) if view.shared else 1.0)
+            distance = compare(reference, rest, design, ordered=bool(view.edges))
             if distance:
                 yield _drifted(view, place, (reference, counts, labels), distance, days, settings)
 
@@ -151,6 +168,17 @@ def _most_moved(reference: Floats, counts: Floats, names: list[str]) -> str:
     return ", ".join(f"{names[i]} {old[i]:.1%} → {new[i]:.1%}" for i in order)
 
 
+def _rejects(
+    baseline: Baseline, window: pl.DataFrame, days: list[Any], settings: DriftSettings
+) -> Iterator[Signal]:
+    labels = baseline.labels.get(REJECTED.name, [])
+    if READ in labels:
+        usual = baseline.references[REJECTED.name]
+        counted = tally(window, REJECTED, labels, days)
+        bearable = settings.alert_rate, settings.rejects
+        yield from reject_signals(usual, counted, labels.index(READ), days, bearable)
+
+
 def _news(
     baseline: Baseline, read: pl.DataFrame, days: list[Any], settings: DriftSettings
 ) -> Iterator[Signal]:
@@ -186,36 +214,47 @@ def _news(
 def _volumes(
     baseline: Baseline, read: pl.DataFrame, days: list[Any], settings: DriftSettings
 ) -> Iterator[Signal]:
-    counted = daily(read, None, days)
+    """Scans a week, by a site's own swing, and against what sites of its kind scan."""
+    none = np.zeros(len(days))
+    counted = {**dict.fromkeys(baseline.volumes, none), **daily(read, None, days)}
+    expected = {
+        site: usual.weekly * _open_shares(baseline, site, days, settings)
+        for site, usual in baseline.volumes.items()
+    }
+    odd = {site: _odd_day(counted[site], each) for site, each in expected.items()}
+    shares = peer_chances(baseline.peers, counted, odd)
     for site, usual in baseline.volumes.items():
-        here = counted.get(site, np.zeros(len(days)))
-        expected = usual.weekly * _open_share(baseline, site, days, settings)
-        if expected < 1:
+        here, due = counted[site], float(expected[site].sum())
+        if due < 1:
             continue
-        count = float(here.sum())
-        usual_day = expected / len(days)
-        evidence = np.sign(count - expected) * (here - (count / len(days) + usual_day) / 2)
-        odd = int(np.argmax(evidence))  # one bad day is no trend
-        rest = count - float(here[odd]) + usual_day
-        moved = abs(rest - expected) / max(len(read), 1.0) / settings.volume_share
-        change = abs(math.log((rest + 1) / (expected + 1))) / math.log(settings.volume)
+        count, day = float(here.sum()), odd[site]
+        rest = count - float(here[day] - expected[site][day])  # one bad day is no trend
+        moved = abs(rest - due) / max(len(read), 1.0) / settings.volume_share
+        change = abs(math.log((rest + 1) / (due + 1))) / math.log(settings.volume)
+        evidence = np.sign(count - due) * (here - expected[site] * (1 + count / due) / 2)
         yield Signal(
             check="volume",
             view="scans",
             place=site,
             since=days[onset(evidence.tolist())],
-            p=volume_chance(rest, expected, usual),
-            effect={"ratio": count / expected, "scans": count},
+            p=min(2 * min(volume_chance(rest, due, usual), shares.get(site, 1.0)), 1.0),
+            effect={"ratio": count / due, "scans": count},
             strength=min(change, moved),
-            what=f"scans a week: {expected:,.0f} → {count:,.0f}",
+            what=f"scans a week: {due:,.0f} → {count:,.0f}",
         )
 
 
-def _open_share(baseline: Baseline, site: str, days: list[Any], settings: DriftSettings) -> float:
-    """How many weeks' worth of scans these days should have, holidays left out."""
+def _odd_day(here: Floats, expected: Floats) -> int:
+    """The day that speaks loudest for what the week as a whole seems to show."""
+    departure = here - expected
+    return int(np.argmax(np.sign(departure.sum()) * departure))
+
+
+def _open_shares(baseline: Baseline, site: str, days: list[Any], settings: DriftSettings) -> Floats:
+    """What part of a week's scans each day should have, (days,); holidays have none."""
     rhythm = baseline.rhythms.get(site)
     weekdays = rhythm.weekdays if rhythm else [1 / 7] * 7
-    return math.fsum(weekdays[day.weekday()] for day in days if day not in settings.closed)
+    return np.array([0.0 if d in settings.closed else weekdays[d.weekday()] for d in days])
 
 
 def _alert_rates(
@@ -241,6 +280,14 @@ def _alert_rates(
             strength=max(min(ratio / settings.alert_rate, excess), 0.0),
             what=f"suspect scans per 10,000: {1e4 * usual.share:.0f} → {per_10k:.0f}",
         )
+
+
+def _clashes(
+    baseline: Baseline, read: pl.DataFrame, days: list[Any], settings: DriftSettings
+) -> Iterator[Signal]:
+    table = clashes(read)
+    found = table, daily(table, None, days), daily(read, None, days)
+    return clash_signals(baseline.clashes, found, days, (settings.alert_rate, settings.alerts))
 
 
 def _silences(

@@ -43,6 +43,7 @@ OBSERVED: Final = pl.Schema(
         "scanned": pl.Datetime("us"),
     }
 )
+ARROW: Final = " → "  #: in a step, between the one before and this one
 _NO_PLACE: Final = "(no place)"
 
 
@@ -159,7 +160,7 @@ def _journey(events: pl.DataFrame, network: Network, history: pl.DataFrame | Non
     told = linked.select(
         "row",
         step=pl.concat_str(pl.when(first_one).then(pl.lit("start")).otherwise(before),
-                           pl.lit(" → "), stage),
+                           pl.lit(ARROW), stage),
         came_from=pl.when(~first_one).then(pl.col("where").shift()),
         travel=moved,
         stay=pl.when(moved.is_null()).then("hours"),

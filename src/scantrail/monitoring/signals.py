@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-Check = Literal["drift", "new value", "volume", "alert rate", "silent"]
+Check = Literal["drift", "new value", "volume", "batches", "lanes", "clash", "alert rate", "silent"]
 
 
 class Signal(msgspec.Struct, frozen=True, kw_only=True):

@@ -45,6 +45,33 @@ def poisson_tail(count: float, mean: float) -> float:
     return min(max(scale * _series(count, mean), _SMALL_P), 1.0)
 
 
+def binomial_tail(count: float, tries: float, chance: float) -> float:
+    """P(X >= count) of a binomial distribution; counts between whole numbers are bridged.
+
+    Args:
+        count: At most `tries`.
+        tries: How many.
+        chance: Of each, above 0 and below 1; all are taken for certain where it is 1.
+
+    >>> round(binomial_tail(3, 4, 0.5), 4)
+    0.3125
+    """
+    if count <= 0 or chance >= 1:
+        return 1.0
+    if count <= tries * chance:  # the other side's terms fall
+        return max(1.0 - binomial_tail(tries - count + 1, tries, 1 - chance), _SMALL_P)
+    odds = math.log(chance) - math.log1p(-chance)
+    ways = math.lgamma(tries + 1) - math.lgamma(count + 1) - math.lgamma(tries - count + 1)
+    first = ways + count * odds + tries * math.log1p(-chance)
+    term = total = 1.0
+    at = count
+    while at + 1 <= tries and term > total * 1e-15:
+        term *= (tries - at) / (at + 1) * math.exp(odds)
+        total += term
+        at += 1
+    return min(max(math.exp(first) * total, _SMALL_P), 1.0)
+
+
 def _series(shape: float, x: float) -> float:
     term = total = 1.0 / shape
     for n in range(1, _STEPS):
@@ -107,6 +134,15 @@ def kolmogorov_tail(distance: float, size: float) -> float:
         return 1.0
     terms = [(-1) ** (k - 1) * math.exp(-2 * (k * x) ** 2) for k in range(1, 101)]
     return min(max(2 * math.fsum(terms), _SMALL_P), 1.0)
+
+
+def fisher(*chances: float) -> float:
+    """The joint probability of independent tests of one thing (Fisher 1932).
+
+    >>> round(fisher(0.01, 0.5), 4)
+    0.0315
+    """
+    return chi2_tail(-2 * math.fsum(math.log(max(p, _SMALL_P)) for p in chances), 2 * len(chances))
 
 
 def false_discovery(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -29,6 +29,7 @@ class View(NamedTuple):
         edges: Upper bounds of the classes of a number; none for names.
         by: Over what it is watched besides the whole chain: "site", "feed", or nothing.
         news: Whether a value that was never there before is worth a word.
+        shared: Whether what is scanned at one moment has it in common, as a pallet has its road.
     """
 
     name: str
@@ -37,6 +38,7 @@ class View(NamedTuple):
     edges: tuple[float, ...] = ()
     by: str = ""
     news: bool = False
+    shared: bool = True
 
 
 def _growing(first: float, last: float, factor: float) -> tuple[float, ...]:
@@ -45,6 +47,8 @@ def _growing(first: float, last: float, factor: float) -> tuple[float, ...]:
 
 
 _SCORES: Final = (0.0, *(float(edge) for edge in range(10, 100, 10)))
+
+REJECTED: Final = View("rejected", "rows that can't be read", "feeds", by="feed", shared=False)
 
 #: Everything but scores, which depend on who judges.
 VIEWS: Final = (
@@ -57,10 +61,11 @@ VIEWS: Final = (
     View("stay", "hours between scans at one place", "features", _growing(0.05, 3000, 1.5),
          by="site"),
     View("distance", "kilometres from the site before", "features", _growing(2, 500, 1.5)),
-    View("together", "scans made at one moment", "features", _growing(1, 200, 1.35), by="site"),
-    View("kind", "what verdicts say", "verdicts"),
-    View("delay", "hours from scan to arrival", "feeds", _growing(0.25, 100, 2.0), by="site"),
-    View("rejected", "rows that can't be read", "feeds", by="feed"),
+    View("together", "scans made at one moment", "features", _growing(1, 200, 1.35)),
+    View("kind", "what verdicts say", "verdicts", shared=False),
+    View("delay", "hours from scan to arrival", "feeds", _growing(0.25, 100, 2.0), by="site",
+         shared=False),
+    REJECTED,
 )  # fmt: skip
 
 
@@ -70,7 +75,7 @@ def views_of(columns: Iterable[str]) -> tuple[View, ...]:
     A rule's score is nearly always 0: what it says is watched as the kind of the verdict.
     """
     learned = ("lstmSequenceScore", "svmOutlierScore", "mlCombinedScore", "finalConfidence")
-    scores = (View(name, f"{name} of scans", "scores", _SCORES) for name in learned)
+    scores = (View(name, f"{name} of scans", "scores", _SCORES, shared=False) for name in learned)
     return (*VIEWS, *(view for view in scores if view.name in set(columns)))
 
 
@@ -131,3 +136,16 @@ def tally(
         prefix = "feed " if view.by == "feed" else ""
         found |= {f"{prefix}{name}": cube[i] for i, name in enumerate(names)}
     return found
+
+
+def crowds(frame: pl.DataFrame) -> dict[str, float]:
+    """With how many a scan is made at one moment, in the whole chain and at every site.
+
+    Where these all say the same, so many scans are worth one independent one (Kish 1965).
+    """
+    sizes = frame.drop_nulls("together").group_by("site").agg(
+        pl.len(), pl.col("together").sum()
+    ).sort("site")  # fmt: skip
+    scans, others = float(sizes["len"].sum()), float(sizes["together"].sum())
+    found = {CHAIN: others / scans} if scans else {}
+    return found | {str(site): total / n for site, n, total in sizes.iter_rows()}

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from scantrail.monitoring.signals import Check
+
 _At = Annotated[str, Field(description="ISO 8601, UTC.")]
 _Local = Annotated[str, Field(description="ISO 8601, by the sites' clock.")]
 _Reason = Annotated[
@@ -118,7 +120,7 @@ class GivenFeedback(FeedbackLine):
 class Symptom(BaseModel):
     """One thing that is not as it was."""
 
-    check: Literal["drift", "new value", "volume", "alert rate", "silent"]
+    check: Check
     view: str
     place: str = Field(description="A location id or feed; empty: the whole chain.")
     since: str = Field(description="The first day on which it shows.")

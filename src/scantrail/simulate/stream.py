@@ -40,6 +40,7 @@ STREAM: Final = pl.Schema(
         "kind": pl.String(),
     }
 )
+_FOLLOWED: Final = 7 * 26  # days, in which nearly all goods are sold
 _CODE: Final = r"^(001)\.([0-9]{7}\.[0-9]{7})(\..*)$"
 
 
@@ -101,7 +102,11 @@ def in_upload_order(scans: pl.DataFrame) -> pl.DataFrame:
 
 
 def _cohort(config: StreamConfig, week: int, rng: np.random.Generator) -> pl.DataFrame:
-    """What one week's production leads to, until the stream ends."""
+    """What one week's production leads to.
+
+    It is followed for as long, however soon the stream ends: anomalies are drawn among the scans
+    that a log has, and would crowd into the few scans of the youngest goods.
+    """
     epcs = max(100, round(config.items * float(np.exp(config.swing * rng.standard_normal()))))
     made = simulate(
         SimulationConfig(
@@ -112,7 +117,7 @@ def _cohort(config: StreamConfig, week: int, rng: np.random.Generator) -> pl.Dat
             mix=ITEM_MIX,
             noise=config.noise,
             start=config.start + dt.timedelta(weeks=week),
-            days=7 * (config.weeks - week),
+            days=_FOLLOWED,
             production_days=5,
             batch=config.batch,
         )

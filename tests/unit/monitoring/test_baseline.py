@@ -6,7 +6,7 @@ import pytest
 
 from scantrail.errors import MonitoringError
 from scantrail.monitoring.baseline import from_json, learn_baseline, read_baseline
-from scantrail.monitoring.views import VIEWS, View, classes, labels_of, tally
+from scantrail.monitoring.views import VIEWS, View, classes, crowds, labels_of, tally
 
 
 def test_a_baseline_survives_json_and_names_its_content(baseline):
@@ -87,3 +87,16 @@ def test_every_scan_is_counted_once_per_view(days):
         assert total == len(some) - some[view.name].null_count()
         if view.by:
             assert sum(counts.sum() for counts in counted.values()) == total
+
+
+def test_scans_are_made_with_so_many_others():
+    frame = pl.DataFrame({"site": ["1"] * 4 + ["2", None], "together": [4.0] * 4 + [1.0, None]})
+    assert crowds(frame) == {"": 3.4, "1": 4.0, "2": 1.0}  # 17 / 5
+    assert crowds(frame.clear()) == {}
+
+
+def test_a_design_effect_is_at_least_a_batch_where_scans_share_a_view(baseline):
+    designs = {name: [one.design for one in places.values()]
+               for name, places in baseline.references.items()}  # fmt: skip
+    assert min(designs["hour"]) >= 10
+    assert min(designs["kind"]) < 3

@@ -1,5 +1,6 @@
 import datetime as dt
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
@@ -56,6 +57,20 @@ def test_one_bad_day_is_no_drift(baseline, week, now):
     bad = pl.col("day") == SINCE + dt.timedelta(days=2)
     once = changed(week, "2", travel=pl.when(bad).then(90.0).otherwise("travel"))
     assert "drift/travel/2" not in found(baseline, once, now)
+
+
+@pytest.mark.parametrize(("together", "seen"), [(40.0, False), (1.0, True)])
+def test_two_pallets_are_two_observations(usual, week, now, together, seen):
+    """A shop gets a pallet a week in the morning, then two in the afternoon."""
+
+    def shop(frame, hour):
+        scans = frame.filter(pl.col("site") == "1", pl.col("day").dt.weekday().is_in([2, 4]))
+        few = scans.filter(pl.int_range(pl.len()).over("day") < 40)
+        return few.with_columns(site=pl.lit("4"), hour=pl.lit(hour), together=pl.lit(together))
+
+    both = learn_baseline(pl.concat([usual, shop(usual, 9.0)]).sort("seen"))
+    later = pl.concat([week, shop(week, 14.0)]).sort("seen")
+    assert ("drift/hour/4" in found(both, later, now)) == seen
 
 
 def test_a_large_sample_does_not_cry_wolf(days, now):
@@ -118,6 +133,15 @@ def test_late_data_and_rejected_rows_are_seen(baseline, week, now):
     bad = changed(week, "1", rejected=pl.when(struck).then(pl.lit("rejected"))
                   .otherwise("rejected"))  # fmt: skip
     assert "drift/rejected/feed 1" in found(baseline, bad, now)
+
+
+def test_without_a_row_that_was_read_nothing_is_said_of_rejects(baseline, week, now):
+    labels = baseline.labels | {"rejected": []}
+    bad = week.with_columns(rejected=pl.lit("rejected"))
+    assert not [
+        key for key in found(msgspec.structs.replace(baseline, labels=labels), bad, now)
+        if "rejected" in key
+    ]  # fmt: skip
 
 
 def test_strange_scores_are_drift(baseline, week, now):

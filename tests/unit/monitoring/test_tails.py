@@ -30,6 +30,21 @@ def test_the_poisson_tail_is_that_of_scipy(count, mean):
     assert tails.poisson_tail(count, mean) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("count", "tries", "chance"),
+    [(3, 3, 0.11), (10, 20, 0.1), (5, 100, 0.2), (500, 10_000, 0.04), (20, 100, 0.2), (0, 5, 0.3),
+     (1, 5, 0.9), (5, 5, 1.0), (4_000, 4_000, 0.01)],
+)  # fmt: skip
+def test_the_binomial_tail_is_that_of_scipy_and_never_zero(count, tries, chance):
+    expected = max(stats.binom.sf(count - 1, tries, chance), 1e-300)
+    assert tails.binomial_tail(count, tries, chance) == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_binomial_tail_bridges_whole_numbers():
+    found = [tails.binomial_tail(count, 7.1, 0.2) for count in np.arange(0.0, 7.1, 0.1)]
+    assert (np.diff(found) <= 0).all()
+
+
 @pytest.mark.parametrize(("distance", "size"), [(0.05, 900), (0.2, 100), (0.6, 12), (0.01, 50)])
 def test_the_kolmogorov_tail_is_near_the_exact_one_and_rather_above(distance, size):
     exact = stats.kstwo.sf(distance, size)

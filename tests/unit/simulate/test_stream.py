@@ -1,3 +1,4 @@
+import dataclasses
 import datetime as dt
 
 import numpy as np
@@ -23,6 +24,12 @@ def test_weeks_are_alike(stream):
     ).len()["len"]  # fmt: skip
     assert len(weeks) == 4
     assert weeks.max() < 1.35 * weeks.min()
+
+
+def test_the_end_of_a_stream_is_where_it_is_cut(stream):
+    """Anomalies are drawn among the scans of a log: they must not crowd before its end."""
+    longer = steady(dataclasses.replace(CONFIG, weeks=6))
+    assert longer.filter(pl.col("at") < SINCE + dt.timedelta(weeks=1)).equals(stream)
 
 
 def test_the_same_settings_give_the_same_stream(stream):

@@ -107,18 +107,28 @@ def test_an_update_finds_more_after_a_change(engine, parts, base):
 
 
 def test_an_update_does_not_absorb_anomalies(engine, parts, base):
-    """Nobody knew of the anomalies that it learned from; they are found as before."""
+    """Nobody knew of the anomalies that it learned from; most are found as before, and others.
+
+    Some 95 % are found again, whatever is planted: 407 of them are enough to tell that from 92 %.
+    """
     known, usual, fitted = base
-    dirty, odd = planted(engine, parts[1], 2)
-    scans = len(dirty.columns)
-    more, learned = learn_more(usual, fitted, known, dirty, np.ones(scans, bool))
-    before = highest(known, usual, fitted, dirty)
-    after = highest(known, more, learned, dirty)
-    seen = found(before, odd, 30, scans)
-    assert seen.mean() > 0.5
-    assert found(after, odd, 30, scans)[seen].mean() > 0.95
-    ranks = [np.searchsorted(np.sort(each[~odd]), each[odd]).mean() for each in (before, after)]
-    assert ranks[1] > 0.98 * ranks[0]
+    again, every = [], []
+    for seed in (2, 3, 4, 5):
+        dirty, odd = planted(engine, parts[1], seed)
+        scans = len(dirty.columns)
+        more, learned = learn_more(usual, fitted, known, dirty, np.ones(scans, bool))
+        before = highest(known, usual, fitted, dirty)
+        after = highest(known, more, learned, dirty)
+        seen, still = found(before, odd, 30, scans), found(after, odd, 30, scans)
+        again.append(still[seen])
+        every.append((seen.mean(), still.mean()))
+        ranks = [np.searchsorted(np.sort(each[~odd]), each[odd]).mean() for each in (before, after)]
+        assert ranks[1] > 0.98 * ranks[0]
+    seen, still = np.mean(every, axis=0)
+    assert still > seen > 0.5
+    again = np.concatenate(again)
+    assert len(again) > 380
+    assert again.mean() > 0.92
 
 
 def test_counts_add_up(engine, parts, base):
