@@ -106,6 +106,7 @@ def test_what_is_stored_is_tried_by_command(backtest, stores, tmp_path):
                   "No setting, artifact or stored verdict was touched."):  # fmt: skip
         assert words in told
     assert cases.read_text("utf-8").startswith("change,epc_code,day,site,kind,score\n")
+    told = told.replace(str(cases), cases.name)  # may be long
     assert max(map(len, told.splitlines())) <= 80
     assert stores.jobs.all(100) == jobs
 

@@ -40,14 +40,14 @@ def begins(year: Year) -> None:
     logs = place.folder / "logs"
     write_log(history.filter(history["at"] < monday(AUTUMN_WEEKS - HISTORY)), logs / AUTUMN)
     write_log(history.filter(history["at"] < monday(-_LEFT_WEEKS)), logs / _FIRST)
-    page.say("Happened", f"{len(history):,} scans of the autumn came in; rules alone judged them, "
+    page.row("Happened", f"{len(history):,} scans of the autumn came in; rules alone judged them, "
              f"{len(found):,} were suspect")  # fmt: skip
     year.progress("training", 0.0)
     artifact = str(place.folder / "first")
     place.command("train", str(logs / _FIRST), "--sites", str(DEMO), "--out", artifact,
                   "--seed", str(year.seed), "--epochs", str(year.epochs))  # fmt: skip
     first = place.command("models", "add", artifact).split(";")[0].removeprefix("registered ")
-    page.say("Done", f"{first} was trained on them, but for the last {_LEFT_WEEKS} weeks, and "
+    page.row("Done", f"{first} was trained on them, but for the last {_LEFT_WEEKS} weeks, and "
              "registered")  # fmt: skip
     year.job(f"models/{first}/gate", "at the gate")
     told = tell_gate(year, first)
@@ -70,10 +70,10 @@ def is_quiet(year: Year) -> None:
     usual = drift["baseline"]
     if not page.expect(holds=usual is not None, fault="what is usual has not been learned"):
         return
-    page.say("Happened", f"{_HUB.begin} weeks as ever; what is usual was learned from "
+    page.row("Happened", f"{_HUB.begin} weeks as ever; what is usual was learned from "
              f"{usual['scans']:,} scans, {usual['first']} to {usual['last']}")  # fmt: skip
     lines = [f"by chance, {tell_place(year, one)}" for one in alerts]
-    page.say("Noticed", *(lines or ["nothing: all as usual"]))
+    page.row("Noticed", *(lines or ["nothing: all as usual"]))
     page.ways(("monitor show", f"GET {MONITORING}/drift"))
 
 
@@ -86,7 +86,7 @@ def opens_a_hub(year: Year) -> None:
         "/api/feedback", verdict="dismiss", days=366, reason="our new hub",
         group={"kind": "locErr", "site": NEW_HUB[0]},
     )  # fmt: skip
-    year.page.say("Done", f"people say that it is theirs (feedback {given['id']}): its scans are "
+    year.page.row("Done", f"people say that it is theirs (feedback {given['id']}): its scans are "
                   "judged as ever, and alert no more")  # fmt: skip
     year.page.ways(
         ("monitor show; scantrail alerts list", f"GET {MONITORING}/drift, /api/alerts"),
@@ -115,7 +115,7 @@ def breaks_a_scanner(year: Year) -> None:
     if not _changes(year, _SCANNER, "A scanner breaks, and is mended", {"alert rate"}):
         return
     tell_rates(year)
-    year.page.say("Done", "the scanner was set right; nothing is learned from what it read")
+    year.page.row("Done", "the scanner was set right; nothing is learned from what it read")
     year.page.ways(("alerts show ID", "GET /api/alerts/{alert}"))
 
 
@@ -132,14 +132,14 @@ def learns_anew(year: Year) -> None:
     if page.expect(holds=started is not None, fault=f"no retraining has started until week {_DUE}"):
         assert started is not None
         job = year.followed(started, "retraining")
-        page.say("Happened", f"{escape(started['reason'])}: after {DRIFT_DAYS} days of it, the "
+        page.row("Happened", f"{escape(started['reason'])}: after {DRIFT_DAYS} days of it, the "
                  f"worker began job {job['id']}")  # fmt: skip
     else:
         job = year.job("retrain", "retraining", seed=year.seed, epochs=year.epochs)
-        page.say("Done", f"somebody asked for it: job {job['id']}; due are {len(due)} reasons")
+        page.row("Done", f"somebody asked for it: job {job['id']}; due are {len(due)} reasons")
     year.versions["candidate"] = str(job["version"])
     told = tell_gate(year, job["version"])
-    page.say("", f"measured by {told['data']['events']:,} scans after "
+    page.row("", f"measured by {told['data']['events']:,} scans after "
              f"{str(told['data']['since'])[:10]}, which neither learned from")  # fmt: skip
     page.expect(holds=told["passed"], fault="the gate refuses the retrained version")
     page.ways(
@@ -195,12 +195,12 @@ def is_tried(year: Year) -> None:
         return
     judges = year.serving()
     page.expect(holds=judges == candidate, fault=f"{judges} judges, not the candidate {candidate}")
-    page.say("Done", f"{judges} judges: only what passed the gate against the version before may")
+    page.row("Done", f"{judges} judges: only what passed the gate against the version before may")
     first, last = f"{monday(year.week - 4):%Y-%m-%d}", f"{monday(year.week - 1):%Y-%m-%d}"
     year.followed(place.post(f"{MONITORING}/baseline", first=first, last=last), "what is usual")
     year.go_on(3, looking=True)
     open_now = year.alerts()
-    page.say("After it", f"{first} to {last} is usual now; three weeks later there "
+    page.row("After it", f"{first} to {last} is usual now; three weeks later there "
              f"{'is 1 open alert' if len(open_now) == 1 else f'are {len(open_now)} open alerts'}",
              *(tell_place(year, one) for one in open_now[:2]),
              f"people looked at {sum(year.looked)} alerts so far, {year.looked[0]} were "
@@ -218,7 +218,7 @@ def is_refused(year: Year) -> None:
     page.chapter(year.today, "A bad candidate is refused")
     job = year.job("retrain", "training", dataset=AUTUMN, seed=year.seed, epochs=year.epochs)
     bad = year.versions["bad"] = str(job["version"])
-    page.say("Happened", f"somebody retrains on an old log, {AUTUMN}: job {job['id']} made {bad}")
+    page.row("Happened", f"somebody retrains on an old log, {AUTUMN}: job {job['id']} made {bad}")
     year.job(f"models/{bad}/gate", "at the gate")
     told = tell_gate(year, bad)
     page.expect(holds=not told["passed"], fault="the gate lets the bad candidate pass")
@@ -226,7 +226,7 @@ def is_refused(year: Year) -> None:
         place.post(f"{ADMIN}/models/{bad}/promote", reason="it is new")
     except PlaceError as error:
         said = textwrap.shorten(str(error), _SHORT, placeholder=" …")
-        page.say("Refused", escape(f"its promotion, too: {said}"))
+        page.row("Refused", escape(f"its promotion, too: {said}"))
     else:
         page.expect(holds=False, fault=f"version {bad} was promoted though it was refused")
     page.ways((f"models gate {bad}", f"POST {ADMIN}/models/{{version}}/gate"),
@@ -239,7 +239,7 @@ def is_rolled_back(year: Year) -> None:
     page.chapter(year.today, "It gets through all the same, and is rolled back")
     said = place.command("models", "promote", bad, "--reason", "it is new, no time for the gate",
                          GATE__REQUIRED="false")  # fmt: skip
-    page.say("Happened", f"from a shell in which the gate is not required: {escape(said)}")
+    page.row("Happened", f"from a shell in which the gate is not required: {escape(said)}")
     back = None
     for _ in range(3):
         year.go_on(1, looking=True)
@@ -252,8 +252,8 @@ def is_rolled_back(year: Year) -> None:
             break
     if page.expect(holds=back is not None, fault=f"version {bad} still judges"):
         assert back is not None
-        page.say("Noticed", escape(back["reason"]))
-        page.say("Done", f"{back['version']} judges again, by {back['actor']}; {bad} is never "
+        page.row("Noticed", escape(back["reason"]))
+        page.row("Done", f"{back['version']} judges again, by {back['actor']}; {bad} is never "
                  "promoted by itself again")  # fmt: skip
     page.ways(("models rollback", f"POST {ADMIN}/models/{{version}}/rollback"),
               ("models history", f"GET {ADMIN}/deployments"))  # fmt: skip
@@ -267,7 +267,7 @@ CHAPTERS: Final[tuple[Chapter, ...]] = (
 
 def _promote(year: Year, version: str, reason: str) -> None:
     done = year.place.post(f"{ADMIN}/models/{version}/promote", reason=reason)
-    year.page.say("Done", f"{done['version']} judges: deployment {done['id']}")
+    year.page.row("Done", f"{done['version']} judges: deployment {done['id']}")
 
 
 def _changes(
@@ -278,7 +278,7 @@ def _changes(
     weeks = (change.end or change.begin + _WATCHED) - change.begin
     found = [one for _ in range(weeks) for one in year.go_on(1)]
     year.page.chapter(begun, title)
-    year.page.say("Happened", f"{CHANGES[change.name].about}: {year.called(str(place))}; "
+    year.page.row("Happened", f"{CHANGES[change.name].about}: {year.called(str(place))}; "
                   f"{len(found):,} suspect scans in {weeks} weeks")  # fmt: skip
     told = noticed(year, str(place), checks, begun, word)
     fault = f"nobody noticed it within {weeks} weeks"

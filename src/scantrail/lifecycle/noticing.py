@@ -47,7 +47,7 @@ def tell_symptoms(year: Year, found: Sequence[Json]) -> None:
     ]
     if len(found) > _SHOWN:
         lines.append(f"[dim]and {len(found) - _SHOWN} more[/]")
-    year.page.say("Noticed", *lines)
+    year.page.row("Noticed", *lines)
 
 
 def tell_place(year: Year, alert: Json) -> str:
@@ -66,4 +66,4 @@ def tell_rates(year: Year) -> None:
         for one in high[:_MOST]
     ]
     if lines:
-        year.page.say("Rates", *lines)
+        year.page.row("Rates", *lines)

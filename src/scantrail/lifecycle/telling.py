@@ -31,7 +31,7 @@ class Page:
             f"[dim]{day.day} {day:%B %Y}[/]"
         )
 
-    def say(self, label: str, *texts: str, style: str = "dim") -> None:
+    def row(self, label: str, *texts: str, style: str = "dim") -> None:
         """A line or more beside a label; texts may hold Rich markup."""
         lines = [
             line
@@ -66,13 +66,13 @@ class Page:
             fits = len(line) + len(endpoint) + 3 + _INDENT <= self.console.width
             said = f"[green]{escape(line)}[/]"
             if fits:
-                self.say("", f"{said}   [dim]{escape(endpoint)}[/]")
+                self.row("", f"{said}   [dim]{escape(endpoint)}[/]")
             else:
-                self.say("", said, f"  [dim]{escape(endpoint)}[/]")
+                self.row("", said, f"  [dim]{escape(endpoint)}[/]")
 
     def expect(self, *, holds: bool, fault: str) -> bool:
         """Note, and say at once, where something did not come out as the story has it."""
         if not holds:
             self.faults.append(fault)
-            self.say("but", f"[red]{escape(fault)}[/]", style="red")
+            self.row("but", f"[red]{escape(fault)}[/]", style="red")
         return holds

@@ -13,7 +13,7 @@ def tell_gate(year: Year, version: str) -> Json:
     told: Json = year.place.get(f"{ADMIN}/models/{version}/gate")
     said = "[bold green]passed[/]" if told["passed"] else "[bold red]refused[/]"
     marks = {True: "[green]✓[/]", False: "[red]✗[/]"}
-    year.page.say(
+    year.page.row(
         "Gate", f"{version} against {told['champion']}: {said}",
         *(f"{marks[one['passed']]} {escape(one['reason'])}" for one in told["checks"]),
     )  # fmt: skip
@@ -28,7 +28,7 @@ def tell_agreement(year: Year, told: Json) -> None:
         for who, name in (("both", "both"), ("the champion alone", "champion"),
                           ("the candidate alone", "challenger"), ("neither", "neither"))
     ]  # fmt: skip
-    year.page.say("Shadow", f"it judged {told['scored'] or 0:.1%} of the scans; both say the same "
+    year.page.row("Shadow", f"it judged {told['scored'] or 0:.1%} of the scans; both say the same "
                   f"of {same['agreed'] or 0:.2%} of the items")  # fmt: skip
     year.page.table("", ("items suspect to", "items", "confirmed", "dismissed"), rows)
 
@@ -36,7 +36,7 @@ def tell_agreement(year: Year, told: Json) -> None:
 def tell_arms(year: Year, told: Json) -> None:
     """What became of the items that each judged."""
     split = told["split"]
-    year.page.say("Split", f"{split['meant']:.0%} meant, {split['effective'] or 0:.1%} of "
+    year.page.row("Split", f"{split['meant']:.0%} meant, {split['effective'] or 0:.1%} of "
                   f"{split['items']:,} items (p = {split['p']:.2g})")  # fmt: skip
     rows = [
         (name, f"{arm['scans']:,}", f"{arm['items']:,}", f"{arm['alerts']:,}",
@@ -48,5 +48,5 @@ def tell_arms(year: Year, told: Json) -> None:
     year.page.table("Arms", head, rows)
     alerts = told["alerts"]
     if alerts["difference"] is not None:
-        year.page.say("", f"items with an alert: {alerts['difference']:+.1%} ({alerts['low']:+.1%} "
+        year.page.row("", f"items with an alert: {alerts['difference']:+.1%} ({alerts['low']:+.1%} "
                       f"to {alerts['high']:+.1%}); of precision: {told['outcome']}")  # fmt: skip

@@ -25,7 +25,7 @@ def test_chapters_are_numbered_and_dated(page):
 
 
 def test_long_lines_are_broken_beside_their_label_without_blanks_at_the_end(page):
-    page.say("Noticed", "[bold]one[/] " + "word " * 14, "two")
+    page.row("Noticed", "[bold]one[/] " + "word " * 14, "two")
     assert told(page).splitlines() == [
         "Noticed    one word word word word word word word word word",
         "           word word word word word",

@@ -119,7 +119,7 @@ def test_keys_may_be_in_a_file(issuer, tmp_path):
         ({"aud": "another"}, "Audience doesn't match"),
         ({"exp": 1}, "Signature has expired"),
         ({"exp": int(time.time()) - 60}, "Signature has expired"),
-        ({"nbf": int(time.time()) + 600}, "The token is not yet valid (nbf)"),
+        ({"nbf": int(time.time()) + 86_400}, "The token is not yet valid (nbf)"),
         ({"exp": None}, 'Token is missing the "exp" claim'),
         ({"aud": None}, 'Token is missing the "aud" claim'),
         ({"sub": None}, 'Token is missing the "sub" claim'),
