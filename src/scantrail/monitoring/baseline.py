@@ -137,8 +137,6 @@ def learn_baseline(observed: pl.DataFrame, versions: dict[str, str] | None = Non
     views = views_of(observed.columns)
     labels = {view.name: labels_of(observed, view) for view in views}
     alerts, scans = daily(read, "alert", days), daily(read, None, days)
-    weeks = len(days) // _WEEK
-    start = len(days) - weeks * _WEEK
     clashing = daily(clashes(read), None, days)
     return Baseline(
         first=days[0],
@@ -151,18 +149,19 @@ def learn_baseline(observed: pl.DataFrame, versions: dict[str, str] | None = Non
         },
         known={view.name: _known(read, view.name) for view in views if view.news},
         rates=_rates(alerts, scans),
-        volumes=none_steadier(
-            {
-                site: learn_volume(n[start:].reshape(weeks, _WEEK).sum(axis=1))
-                for site, n in sorted(scans.items())
-            }
-        ),
+        volumes=_volumes(scans),
         rhythms=_rhythms(read, len(days) / _WEEK),
         peers=learn_peers(read, scans),
         clashes={site: one for site, one in _rates(clashing, scans).items() if site != CHAIN},
         paces=learn_paces(read, days),
         batches=learn_batches(read, days),
     )
+
+
+def _volumes(scans: dict[str, Floats]) -> dict[str, Volume]:
+    """Every place's usual scans a week."""
+    weeks = {site: n[len(n) % _WEEK :].reshape(-1, _WEEK) for site, n in sorted(scans.items())}
+    return none_steadier({site: learn_volume(n.sum(axis=1)) for site, n in weeks.items()})
 
 
 def _rates(counted: dict[str, Floats], scans: dict[str, Floats]) -> dict[str, Rate]:
