@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -11,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from scantrail.ingest.gs1 import item_of
-from scantrail.simulate.changes import CHANGES
+from scantrail.simulate.changes import CHANGES, Changed
 from scantrail.simulate.stream import StreamConfig, steady
 
 FIRST: Final = dt.date(2025, 1, 6)  # a Monday
@@ -87,14 +88,24 @@ def make_world(items: int, seed: int) -> World:
                           batch=_BATCH)  # fmt: skip
     scans = _numbered_on(steady(config))
     rng = np.random.default_rng([seed, 5])
-    places = {}
+    places: dict[str, int] = {}
     for planned in PLAN:
-        changed = CHANGES[planned.name].make(scans, monday(planned.begin), rng)
+        changed = _elsewhere(planned, scans, rng, places.values())
         places[planned.name] = changed.place
         scans = changed.scans if planned.end is None else _mended(scans, changed.scans, planned.end)
     odd = scans.filter(pl.col("kind").is_not_null())["epc_code"].unique()
     came = scans.sort("uploaded", "at", maintain_order=True)
     return World(came, places, frozenset(item_of(code) for code in odd))
+
+
+def _elsewhere(
+    planned: Planned, scans: pl.DataFrame, rng: np.random.Generator, taken: Collection[int]
+) -> Changed:
+    """The change where nothing else has changed: what is not usual yet can't be told to change."""
+    while True:
+        changed = CHANGES[planned.name].make(scans, monday(planned.begin), rng)
+        if changed.place not in taken:
+            return changed
 
 
 def records(scans: pl.DataFrame, first: int) -> list[dict[str, Any]]:
