@@ -122,15 +122,15 @@ def run_job(
         why: Says why it was interrupted.
     """
     jobs = stores.jobs
-    if not jobs.begin(number):
-        return
     job = jobs.get(number)
 
     def progress(stage: str, share: float) -> None:
         jobs.note(number, stage, round(share, 3))
         told(stage, share)
 
-    try:
+    if not jobs.begin(number):
+        return
+    try:  # nothing in between: who stops it would leave a job that seems to run
         with _pulse(jobs, number):
             done = KINDS[job.kind](settings, stores, job, progress)
     except KeyboardInterrupt:
