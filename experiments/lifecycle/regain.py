@@ -31,7 +31,7 @@ from scantrail import wiring
 from scantrail.artifact import Artifact, read_artifact
 from scantrail.candidates import earlier
 from scantrail.gate import GateSettings
-from scantrail.gating.held_out import Said, found, ground_of, scored_by
+from scantrail.gating.held_out import found, ground_of, scored_by
 from scantrail.pipeline import see
 from scantrail.settings import read_settings
 from scantrail.simulate.changes import CHANGES
@@ -117,7 +117,7 @@ def measured(world: World, folder: Path, epochs: int) -> Figures:
     )  # fmt: skip
     updated = _updated(world, champion, known, folder)
     ground = ground_of(
-        world.engine, world.events(scans).frame, test.replace(tzinfo=dt.UTC), Said(), GateSettings()
+        world.engine, world.events(scans).frame, test.replace(tzinfo=dt.UTC), {}, GateSettings()
     )
     alerts = round(PER_10K * int(ground.late.sum()) / 10_000)
     told: Figures = {"minutes": took / 60, "items": ground.items}
