@@ -13,7 +13,7 @@ from rich.table import Table
 
 from scantrail.errors import SettingsError
 from scantrail.vocabulary.access import Scope
-from scantrail.vocabulary.times import utc
+from scantrail.vocabulary.times import in_table
 
 if TYPE_CHECKING:
     from scantrail.wiring import Stores
@@ -66,7 +66,7 @@ def listed() -> None:
         table.add_column(column, no_wrap=column != "name", overflow="fold")
     for key in _open().keys.all():
         times = (key.created_at, key.expires_at, key.last_used_at)
-        shown = ["-" if at is None else utc(at)[:16].replace("T", " ") for at in times]
+        shown = ["-" if at is None else in_table(at) for at in times]
         table.add_row(
             key.id, escape(key.name), " ".join(sorted(key.scopes)), key.state(now), *shown
         )
@@ -113,7 +113,7 @@ def audit(
     for column in ("at (UTC)", "actor", "action", "subject", "outcome", "detail", "request"):
         table.add_column(column, overflow="fold")
     for line in _open().audit.lines(most):
-        at = utc(line.at)[:19].replace("T", " ")
+        at = in_table(line.at, "seconds")
         detail = " ".join(f"{name}={_plain(value)}" for name, value in line.detail.items())
         words = (line.actor, line.action, line.subject, line.outcome, detail, line.request_id or "")
         table.add_row(at, *(escape(word) for word in words))

@@ -11,6 +11,7 @@ import typer
 from scantrail.cli_parts import me, shares
 from scantrail.errors import InputError
 from scantrail.settings import Settings, read_settings
+from scantrail.vocabulary.times import microseconds
 
 if TYPE_CHECKING:
     from scantrail.rollout import Rollout
@@ -184,9 +185,9 @@ def at(
         ) from error
     moment = moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment
     _, stores = opened()
-    microseconds = round(moment.timestamp() * 1_000_000)
-    deployed = stores.deployments.at(microseconds)
-    summary_of_models.show_moment(moment, deployed, stores.reports.judged_at(microseconds))
+    when = microseconds(moment)
+    deployed = stores.deployments.at(when)
+    summary_of_models.show_moment(moment, deployed, stores.reports.judged_at(when))
 
 
 @models_app.command()

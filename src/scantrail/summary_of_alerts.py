@@ -12,7 +12,7 @@ from rich.table import Table
 
 from scantrail.stores.alerts import StoredChange
 from scantrail.stores.outbox import Parcel
-from scantrail.vocabulary.times import utc
+from scantrail.vocabulary.times import in_table
 from scantrail.work.alerting import alert_of
 
 _SHOWN: Final = 8  # symptoms of an alert
@@ -54,7 +54,7 @@ def show_alert(changes: Sequence[StoredChange], names: Mapping[str, str]) -> Non
         console.print(f"  [dim]and {len(symptoms) - _SHOWN} more[/]")
     for change in changes:
         why = f" ({escape(change.reason)})" if change.reason else ""
-        console.print(f"  {_when(change.at)} UTC  {change.what} by {escape(change.actor)}{why}")
+        console.print(f"  {in_table(change.at)} UTC  {change.what} by {escape(change.actor)}{why}")
 
 
 def show_dead(dead: Sequence[Parcel], waiting: int) -> None:
@@ -65,11 +65,7 @@ def show_dead(dead: Sequence[Parcel], waiting: int) -> None:
         for column in ("id", "given up (UTC)", "tries", "notice", "why"):
             table.add_column(column, overflow="fold")
         for one in dead:
-            table.add_row(str(one.id), _when(one.ended_at or one.created_at), str(one.tries),
+            table.add_row(str(one.id), in_table(one.ended_at or one.created_at), str(one.tries),
                           escape(one.notice), escape(one.error))  # fmt: skip
         console.print(table)
     console.print(f"{len(dead)} given up, {waiting} waiting")
-
-
-def _when(at: int) -> str:
-    return utc(at)[:16].replace("T", " ")

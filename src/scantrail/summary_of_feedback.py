@@ -9,13 +9,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from scantrail.stores.feedback import Feedback, Group
-from scantrail.vocabulary.times import utc
+from scantrail.vocabulary.times import in_table
 
 
 def show_given(given: Feedback, events: int) -> None:
     """Print what feedback was given, and of what it speaks."""
     scans = f"{events:,} suspect scan{'' if events == 1 else 's'}"
-    until = f", and of what comes until {_when(given.expires_at)} UTC" if given.expires_at else ""
+    until = (
+        f", and of what comes until {in_table(given.expires_at)} UTC" if given.expires_at else ""
+    )
     told = f"of {given.week}'s sample" if given.week else f"it speaks of {scans} so far{until}"
     Console(highlight=False).print(
         f"feedback {given.id}: {given.verdict} {escape(_about(given))}; {told}", soft_wrap=True
@@ -28,10 +30,12 @@ def show_feedback(given: Sequence[Feedback]) -> None:
     for column in ("id", "at (UTC)", "actor", "verdict", "about", "until (UTC)", "reason"):
         table.add_column(column, no_wrap=column in {"id", "at (UTC)", "verdict"}, overflow="fold")
     for one in given:
-        until = "withdrawn" if one.withdrawn else _when(one.expires_at) if one.expires_at else "-"
+        until = (
+            "withdrawn" if one.withdrawn else in_table(one.expires_at) if one.expires_at else "-"
+        )
         told = f"feedback {one.withdraws}" if one.withdraws else _about(one)
         table.add_row(
-            str(one.id), _when(one.at), escape(one.actor), one.verdict, escape(told), until,
+            str(one.id), in_table(one.at), escape(one.actor), one.verdict, escape(told), until,
             escape(one.reason), style="dim" if one.withdrawn else None,
         )  # fmt: skip
     console = Console(highlight=False)
@@ -55,7 +59,3 @@ def group_text(group: Group) -> str:
     parts += [f"at {group.site}"] if group.site else []
     parts += [f"on the way {group.lane[0]} → {group.lane[1]}"] if group.lane else []
     return ", ".join(parts)
-
-
-def _when(at: int) -> str:
-    return utc(at)[:16].replace("T", " ")

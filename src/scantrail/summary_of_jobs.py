@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from scantrail.stores.jobs import Job
-from scantrail.vocabulary.times import utc
+from scantrail.vocabulary.times import in_table
 
 _COLOURS: Final = {"done": "green", "failed": "red", "interrupted": "red"}
 
@@ -27,7 +27,7 @@ def show_jobs(jobs: Sequence[Job]) -> None:
         if job.active:
             told = _far(job)
         table.add_row(
-            str(job.id), _time(job.created_at), job.kind, _state(job), escape(job.actor),
+            str(job.id), in_table(job.created_at), job.kind, _state(job), escape(job.actor),
             escape(told),
         )  # fmt: skip
     console.print(table)
@@ -40,10 +40,10 @@ def show_job(job: Job) -> None:
         f"job {job.id}, {job.kind}: {_state(job)}{', ' + _far(job) if job.active else ''}"
     )
     lines = [
-        ("asked for", f"{_time(job.created_at)} UTC by {job.actor}"),
+        ("asked for", f"{in_table(job.created_at)} UTC by {job.actor}"),
         ("with", ", ".join(f"{name} {_word(value)}" for name, value in job.asked.items() if value)),
-        ("started", f"{_time(job.started_at)} UTC" if job.started_at else ""),
-        ("ended", f"{_time(job.ended_at)} UTC" if job.ended_at else ""),
+        ("started", f"{in_table(job.started_at)} UTC" if job.started_at else ""),
+        ("ended", f"{in_table(job.ended_at)} UTC" if job.ended_at else ""),
         ("version", job.version or ""),
         ("told", job.message or ""),
     ]
@@ -67,7 +67,3 @@ def _far(job: Job) -> str:
 
 def _word(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _time(at: int) -> str:
-    return utc(at)[:16].replace("T", " ")

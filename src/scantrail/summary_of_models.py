@@ -13,7 +13,7 @@ from rich.table import Table
 from scantrail.gate import Gated
 from scantrail.registry import Entry
 from scantrail.stores.deployments import Deployment
-from scantrail.vocabulary.times import utc
+from scantrail.vocabulary.times import in_table, utc
 
 
 def show_versions(
@@ -59,7 +59,7 @@ def show_history(deployments: Sequence[Deployment]) -> None:
         return
     table = Table("id", "from (UTC)", "action", "version", "by", "reason", box=None)
     for one in deployments:
-        when = utc(one.at)[:19].replace("T", " ")
+        when = in_table(one.at, "seconds")
         table.add_row(str(one.id), when, one.action, one.version, one.actor, one.reason)
     console.print(table)
 

@@ -15,7 +15,7 @@ from scantrail.trials.reading import Arm
 from scantrail.trials.reading import Trial as Told
 from scantrail.trials.sequential import Reading as Difference
 from scantrail.trials.sequential import Tally
-from scantrail.vocabulary.times import utc
+from scantrail.vocabulary.times import in_table
 
 _MODES: Final = {"shadow": "in the shadow", "ab": "A/B", "canary": "canary"}
 _ALONE: Final = {"both": "both", "champion": "the champion alone", "challenger": "the challenger "
@@ -33,8 +33,8 @@ def show_trials(trials: Sequence[Trial]) -> None:
         share = "" if one.start.mode == "shadow" else f"{one.last.share:.0%}"
         state = f"[bold green]{one.state}[/]" if one.last.running else one.state
         table.add_row(
-            str(one.number), _when(one.start.at), _MODES[one.start.mode], one.start.champion,
-            one.start.challenger, share, state,
+            str(one.number), in_table(one.start.at, "seconds"), _MODES[one.start.mode],
+            one.start.champion, one.start.challenger, share, state,
         )  # fmt: skip
     console.print(table)
 
@@ -62,7 +62,7 @@ def show_reading(reading: Reading, todo: str | None) -> None:
 def _move(move: Moved) -> str:
     share = "" if move.mode == "shadow" or not move.running else f" at {move.share:.0%}"
     why = f": {move.reason}" if move.reason else ""
-    return f"{_when(move.at)} UTC  {move.action}{share} by {move.actor}{why}"
+    return f"{in_table(move.at, 'seconds')} UTC  {move.action}{share} by {move.actor}{why}"
 
 
 def _show_told(console: Console, told: Told, crossed: int) -> None:
@@ -113,7 +113,3 @@ def _show_shadowed(console: Console, told: Shadowed) -> None:
     if low > 0.5 or high < 0.5:
         which = "more" if low > 0.5 else "fewer"
         console.print(f"The challenger alerts on {which} items.")
-
-
-def _when(at: int) -> str:
-    return utc(at)[:19].replace("T", " ")

@@ -27,6 +27,7 @@ from scantrail.ingest.lots import lots
 from scantrail.training.dataset import NORMAL_BELOW, presumed_normal
 from scantrail.training.planting import plant
 from scantrail.vocabulary.protocols import Journeys
+from scantrail.vocabulary.times import microseconds
 from scantrail.wiring import Engine
 
 CONFIRMED: Final = "confirmed"  #: the kind of items that people confirmed
@@ -77,11 +78,11 @@ def ground_of(
     item = journeys.columns["epc"]
     late = np.ones(len(item), bool)
     if since is not None:
-        late = journeys.columns["time"].view(np.int64) > _microseconds(since)
+        late = journeys.columns["time"].view(np.int64) > microseconds(since)
     where = normal[item] & late
     planted, kind = plant(journeys, rules.network.sites, where, seed=0)
     planted = planted.with_columns(event_id=pl.col("row").cast(pl.Int64))
-    is_late = planted["time"].cast(pl.Int64) > (_microseconds(since) if since else -(2**62))
+    is_late = planted["time"].cast(pl.Int64) > (microseconds(since) if since else -(2**62))
     known_odd = planted["epc_code"].is_in(confirmed)
     told = pl.select(
         pl.when(kind.is_not_null()).then(kind)
@@ -219,7 +220,3 @@ def _some(events: pl.DataFrame, since: dt.datetime | None, most: int) -> pl.Data
         codes = codes.filter(pl.Series(np.isin(lot, drawn)))
     mine = events.filter(pl.col("epc_code").is_in(codes.implode()))
     return mine.with_columns(row=pl.int_range(pl.len(), dtype=pl.UInt32))
-
-
-def _microseconds(instant: dt.datetime) -> int:
-    return (instant - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)

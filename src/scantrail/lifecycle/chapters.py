@@ -26,6 +26,7 @@ DRIFT_DAYS: Final = 70  #: of lasting drift, after which a retraining starts by 
 _DUE: Final = 26  # the week until which it has to have started
 _SHORT: Final = 70  # letters of what was told before
 _WATCHED: Final = 3  # weeks that a change for good is watched before the next one
+_FOLLOWED: Final = 2.0  # seconds in which each process follows a trial
 _PATIENCE: Final = 30.0  # seconds in which a promotion has to be taken back
 _HUB, _LANES, _PRODUCT, _SCANNER = PLAN
 
@@ -172,9 +173,6 @@ def is_shadowed(year: Year) -> None:
         (f"trial show {trial}", f"GET {ADMIN}/trials/{trial}"),
         (f"trial stop {trial}", f"POST {ADMIN}/trials/{trial}/stop"),
     )
-
-
-_FOLLOWED: Final = 2.0  # seconds in which each process follows a trial
 
 
 def is_tried(year: Year) -> None:

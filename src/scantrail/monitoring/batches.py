@@ -15,11 +15,19 @@ import numpy as np
 import polars as pl
 
 from scantrail.monitoring.observe import ARROW
-from scantrail.monitoring.ranks import LEAST, Move, Sample, Usual, designs, learn_usual, move
+from scantrail.monitoring.ranks import (
+    LEAST,
+    Move,
+    Sample,
+    Usual,
+    designs,
+    learn_usual,
+    move,
+    numbered,
+)
 from scantrail.monitoring.signals import Signal, onset
 
 _FARTHEST: Final = math.log(100)  # that batches grow or shrink
-_WORTH: Final = 1e-3  # a shift less certain than this is not worked out
 _LEAST_CODES: Final = 2  # at one moment: strays are no batch
 _KEY: Final = "{} at {}"
 
@@ -68,7 +76,7 @@ def batch_signals(
 def _signal(
     where: tuple[str, str], moved: Move, since: Any, bearable: tuple[float, float]
 ) -> Signal:
-    factor = math.exp(moved.rest.shift(_FARTHEST)) if moved.p < _WORTH else 1.0
+    factor = math.exp(moved.shift(_FARTHEST))
     usual = math.exp(moved.rest.usual[0].quantiles[20])
     return Signal(
         check="batches",
@@ -84,14 +92,13 @@ def _signal(
 
 def _found(read: pl.DataFrame, days: list[Any]) -> dict[tuple[str, str], pl.DataFrame]:
     """Batches by step and site: the day of each, an index, and the logarithm of its size."""
-    at = pl.DataFrame({"day": days, "at": range(len(days))}, {"day": pl.Date, "at": pl.Int64})
     step = pl.col("step").str.split(ARROW).list.last()
     table = (
         read.drop_nulls(["step", "scanned"])
         .group_by("site", "scanned", step=step)
         .agg(pl.len(), pl.col("day").first())
         .filter(pl.col("len") >= _LEAST_CODES)
-        .join(at, on="day")
+        .join(numbered(days), on="day")
         .sort("step", "site", "scanned")
         .select("step", "site", "at", size=pl.col("len").log())
     )

@@ -15,12 +15,20 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from scantrail.monitoring.ranks import LEAST, Move, Sample, Usual, designs, learn_usual, move
+from scantrail.monitoring.ranks import (
+    LEAST,
+    Move,
+    Sample,
+    Usual,
+    designs,
+    learn_usual,
+    move,
+    numbered,
+)
 from scantrail.monitoring.signals import Signal, onset
 from scantrail.monitoring.tails import fisher, poisson_tail
 
 _FARTHEST: Final = 48.0  # hours that a shift is looked for
-_WORTH: Final = 1e-3  # a shift less certain than this is not worked out
 _HOUR: Final = 1.0
 _BETWEEN: Final = r"(Outbound|Aggregation) → .*Inbound$"
 
@@ -79,7 +87,7 @@ def _soonest(trips: Sample) -> float:
 
 
 def _signal(site: str, moved: Move, since: Any, bearable: tuple[float, float]) -> Signal:
-    fast = moved.rest.shift(_FARTHEST) if moved.p < _WORTH else 0.0
+    fast = moved.shift(_FARTHEST)
     return Signal(
         check="lanes",
         view="hours",
@@ -134,8 +142,7 @@ def _by_site(
 ) -> dict[str, Sample]:
     """Every site's trips, in and out, on lanes that are known."""
     sides: dict[str, list[tuple[pl.DataFrame, float, Usual]]] = {}
-    at = pl.DataFrame({"day": days, "at": range(len(days))}, {"day": pl.Date, "at": pl.Int64})
-    known = trips.join(at, on="day", maintain_order="left")
+    known = trips.join(numbered(days), on="day", maintain_order="left")
     for (start, end), rows in sorted(known.group_by("came_from", "site"), key=lambda pair: pair[0]):
         usual = lanes.get(str(start), {}).get(str(end))
         if usual:

@@ -12,11 +12,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from statistics import NormalDist
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from scantrail.monitoring.tails import chi2_low, normal_tail
 
@@ -26,6 +27,7 @@ Ints = npt.NDArray[np.int64]
 LEAST: Final = 20  #: numbers of a stratum, before it is known
 _LEAST_NEW: Final = 6  # numbers that tell something,
 _LEAST_REST: Final = 3  # so many of them on other days than the oddest
+_WORTH: Final = 1e-3  # a shift less certain than this is not worked out
 _GRID: Final = np.linspace(0, 1, 41)
 _DIGITS: Final = 3  # of a number that are kept
 _ENDS: Final = 0.01  # ranks nearer to the ends than this all count the same
@@ -146,6 +148,15 @@ class Move(NamedTuple):
     rest: Sample
     score: float
     evidence: list[float]
+
+    def shift(self, farthest: float) -> float:
+        """By how much the rest moved (`Sample.shift`); what may be chance is not worked out."""
+        return self.rest.shift(farthest) if self.p < _WORTH else 0.0
+
+
+def numbered(days: list[Any]) -> pl.DataFrame:
+    """Days and their numbers from 0, `day` and `at`: to be joined."""
+    return pl.DataFrame({"day": days, "at": range(len(days))}, {"day": pl.Date, "at": pl.Int64})
 
 
 def move(sample: Sample, design: float, days: int) -> Move | None:

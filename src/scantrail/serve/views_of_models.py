@@ -9,7 +9,7 @@ from scantrail.registry import Entry
 from scantrail.serve.models import State
 from scantrail.stores.deployments import Deployment
 from scantrail.stores.jobs import Job
-from scantrail.vocabulary.times import utc
+from scantrail.vocabulary.times import microseconds, utc
 from scantrail.wiring import Stores
 
 Json = dict[str, Any]
@@ -48,7 +48,7 @@ def model(entry: Entry, state: State) -> Json:
 def moment(stores: Stores, time: dt.datetime) -> Json:
     """What judged at a moment."""
     time = time.replace(tzinfo=dt.UTC) if time.tzinfo is None else time
-    at = (time - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
+    at = microseconds(time)
     deployed, judged = stores.deployments.at(at), stores.reports.judged_at(at)
     return {
         "at": time.isoformat(timespec="seconds"),

@@ -47,6 +47,7 @@ from scantrail.training.dataset import NORMAL_BELOW, Split, newest, presumed_nor
 from scantrail.training.svm import FittedSvm, update_svm
 from scantrail.training.svm_state import FILE, fitted_of, to_bytes
 from scantrail.vocabulary.protocols import Journeys
+from scantrail.vocabulary.times import microseconds
 
 Flags = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -165,8 +166,7 @@ def _after(journeys: Journeys, since: dt.datetime | None) -> Flags:
     time = journeys.columns["time"].view(np.int64)
     if since is None:
         return np.ones(len(time), bool)
-    instant = (since - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
-    later: Flags = time > instant
+    later: Flags = time > microseconds(since)
     return later
 
 

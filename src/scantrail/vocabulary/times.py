@@ -13,6 +13,15 @@ def instant(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
+def microseconds(time: datetime) -> int:
+    """What `instant` takes: since 1970, of a time with an offset.
+
+    >>> microseconds(instant(1_500_000))
+    1500000
+    """
+    return (time - _EPOCH) // timedelta(microseconds=1)
+
+
 def wall_clock(time: datetime, offset: int) -> str:
     """What the wall clock showed, with its offset from UTC (minutes): ISO 8601 to the second.
 
@@ -23,10 +32,19 @@ def wall_clock(time: datetime, offset: int) -> str:
     return local.isoformat(timespec="seconds")
 
 
-def utc(microseconds: int) -> str:
-    """An instant in UTC: ISO 8601 to the second.
+def utc(at: int) -> str:
+    """An instant in UTC (microseconds since 1970): ISO 8601 to the second.
 
     >>> utc(1_500_000)
     '1970-01-01T00:00:01+00:00'
     """
-    return instant(microseconds).isoformat(timespec="seconds")
+    return instant(at).isoformat(timespec="seconds")
+
+
+def in_table(at: int, timespec: str = "minutes") -> str:
+    """As `utc`, for tables, whose heads name the zone: to the minute, or to the second.
+
+    >>> in_table(1_500_000), in_table(1_500_000, "seconds")
+    ('1970-01-01 00:00', '1970-01-01 00:00:01')
+    """
+    return instant(at).replace(tzinfo=None).isoformat(" ", timespec)

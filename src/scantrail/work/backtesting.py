@@ -22,7 +22,7 @@ from scantrail.registry import NONE
 from scantrail.settings import Settings, changed
 from scantrail.stores.jobs import Job
 from scantrail.stores.windows import Span
-from scantrail.vocabulary.times import utc
+from scantrail.vocabulary.times import microseconds, utc
 
 Progress = Callable[[str, float], None]
 #: What of the settings may be tried: the rest says where things are, or how much may be taken.
@@ -221,7 +221,7 @@ def _moment(text: str | None, zone: str) -> int | None:
         ) from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=ZoneInfo(zone))
-    return (moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
+    return microseconds(moment)
 
 
 def _side(side: Side) -> dict[str, Any]:

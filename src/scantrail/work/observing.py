@@ -11,6 +11,7 @@ import polars as pl
 from scantrail.lanes import Network
 from scantrail.monitoring.observe import OBSERVED, scans, whole
 from scantrail.stores.windows import Clock, Page, Span
+from scantrail.vocabulary.times import microseconds
 from scantrail.wiring import Stores
 
 _ITEMS: Final = 5_000  # whose journeys are read at a time
@@ -94,4 +95,4 @@ def local(microseconds: int, zone: str) -> dt.datetime:
 
 def moment(at: dt.datetime, zone: str) -> int:
     """A naive time by a clock in a zone, as microseconds since 1970, UTC."""
-    return round(at.replace(tzinfo=ZoneInfo(zone)).timestamp() * 1e6)
+    return microseconds(at.replace(tzinfo=ZoneInfo(zone)))

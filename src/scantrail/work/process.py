@@ -122,7 +122,6 @@ def run_job(
         why: Says why it was interrupted.
     """
     jobs = stores.jobs
-    job = jobs.get(number)
 
     def progress(stage: str, share: float) -> None:
         jobs.note(number, stage, round(share, 3))
@@ -131,6 +130,7 @@ def run_job(
     if not jobs.begin(number):
         return
     try:  # nothing in between: who stops it would leave a job that seems to run
+        job = jobs.get(number)
         with _pulse(jobs, number):
             done = KINDS[job.kind](settings, stores, job, progress)
     except KeyboardInterrupt:
